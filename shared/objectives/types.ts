@@ -1,0 +1,112 @@
+// What an objective is: the contract that users write against (`defineObjective`), and the tensors it declares.
+// No I/O here; workers load and run objectives (worker/objectives).
+
+export type Direction = 'minimize' | 'maximize';
+export type Dtype = 'float32' | 'float64' | 'int8';
+
+/** How a tensor starts. `unit-rows`: each row (a unit's incoming weights) normal, then scaled to norm `gain`. */
+export type InitSpec =
+  | { readonly kind: 'zeros' }
+  | { readonly kind: 'constant'; readonly value: number }
+  | { readonly kind: 'uniform'; readonly low: number; readonly high: number }
+  | { readonly kind: 'normal'; readonly mean?: number; readonly std?: number }
+  | { readonly kind: 'unit-rows'; readonly gain?: number };
+
+/** A tensor as an objective declares it. Everything but `shape` has a default. */
+export interface TensorDeclaration {
+  readonly shape: readonly number[];
+  /** Default float32; `minimize` and class F methods default to float64. */
+  readonly dtype?: Dtype;
+  /** Default zeros. With bounds, in the mapped (user's) units. */
+  readonly init?: InitSpec;
+  /** Bounds of what `evaluate` and `pull` see; the optimiser works on the unbounded value. Both or neither. */
+  readonly low?: number;
+  readonly high?: number;
+  /** `log` needs low > 0: the value is spread evenly in its logarithm. Default linear. */
+  readonly scale?: 'linear' | 'log';
+  /** Factor on the method's sigma and step for this tensor, > 0. Default 1. */
+  readonly sigma?: number;
+}
+
+/** A declaration with every default filled in, as the genesis record holds it. Order matters: it is the state's order. */
+export interface CompiledTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly size: number;
+  readonly dtype: Dtype;
+  readonly init: InitSpec;
+  readonly bounds: { readonly low: number; readonly high: number; readonly scale: 'linear' | 'log' } | null;
+  readonly sigma: number;
+}
+
+export type TensorArray = Float32Array | Float64Array | Int8Array;
+
+export type OptionValue = string | number | boolean | null | readonly OptionValue[] | { readonly [key: string]: OptionValue };
+export type ObjectiveOptions = Readonly<Record<string, OptionValue>>;
+
+export type Point = 'member' | 'centre' | 'held-out';
+
+export interface EvaluationContext<Resource = unknown> {
+  /** uint32; a function of job seed, step and direction, never of worker or retry. Both members of a pair get the same. */
+  readonly seed: number;
+  readonly step: number;
+  /** Null at the centre and for held-out evaluations. */
+  readonly member: number | null;
+  readonly point: Point;
+  /** Aborted when the evaluation is no longer wanted, or past its timeout. */
+  readonly signal: AbortSignal;
+  readonly options: ObjectiveOptions;
+  readonly log: (message: string) => void;
+  /** What `setup` returned on this thread. */
+  readonly resource: Resource;
+  /** The replica's running statistics (sum of all contributed auxiliaries), length `auxiliary.length`; else empty. */
+  readonly statistics: Float64Array;
+  /** True where this evaluation is asked for an auxiliary vector. */
+  readonly wantsAuxiliary: boolean;
+}
+
+/** A bare number, or a number with the auxiliary vector that was asked for. */
+export type Evaluation = number | { readonly value: number; readonly auxiliary?: Float64Array };
+
+export interface ObjectiveDefinition<Resource = unknown> {
+  /** ^[A-Za-z0-9_-]{1,64}$; what jobs name. */
+  readonly name: string;
+  /** Fitness is always reported in the objective's own units; this says which way is better. */
+  readonly direction: Direction;
+  parameters(options: ObjectiveOptions): Readonly<Record<string, TensorDeclaration>>;
+  /** Throws to refuse options; returns options with defaults filled in, or nothing. */
+  validate?(options: ObjectiveOptions): ObjectiveOptions | undefined;
+  evaluate?(parameters: Record<string, TensorArray>, context: EvaluationContext<Resource>): Evaluation | Promise<Evaluation>;
+  /** A whole slice at once; results in the order given. Preferred over `evaluate` when both are there. */
+  evaluateMany?(
+    members: readonly { readonly parameters: Record<string, TensorArray>; readonly context: EvaluationContext<Resource> }[],
+  ): readonly Evaluation[] | Promise<readonly Evaluation[]>;
+  /** Once a thread; its value is `context.resource`. */
+  setup?(options: ObjectiveOptions, context: { readonly log: (message: string) => void; readonly thread: number }): Resource | Promise<Resource>;
+  dispose?(resource: Resource): void | Promise<void>;
+  /** Fixed-length statistics folded in member order into the replica state; asked of every `every`-th member (default 16). */
+  readonly auxiliary?: (options: ObjectiveOptions) => { readonly length: number; readonly every?: number } | null;
+  /** Milliseconds one evaluation may take; default none. */
+  readonly timeout?: number;
+  /** `per-direction` (default): pairs share a seed; `per-step`: all members share one; `per-member`: each its own. */
+  readonly seeds?: 'per-step' | 'per-direction' | 'per-member';
+  /** A short text for progress, from the centre's fitness. */
+  summarize?(fitness: number): string;
+}
+
+/** What a worker tells the coordinator about an objective with given options: all that the genesis needs. */
+export interface ObjectiveDescription {
+  readonly name: string;
+  readonly direction: Direction;
+  readonly options: ObjectiveOptions;
+  readonly tensors: readonly CompiledTensor[];
+  readonly auxiliary: { readonly length: number; readonly every: number } | null;
+  readonly seeds: 'per-step' | 'per-direction' | 'per-member';
+  /** SHA-256 (hex) of the code or command declaration, by the rules of docs/objectives.md. */
+  readonly code: string;
+}
+
+/** Identity at run time; gives an objective file its types. */
+export function defineObjective<Resource = unknown>(definition: ObjectiveDefinition<Resource>): ObjectiveDefinition<Resource> {
+  return definition;
+}
