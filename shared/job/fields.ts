@@ -46,7 +46,8 @@ function ranged(schema: z.ZodNumber, range: Range, error: string): z.ZodNumber {
 /** A finite float64 in a range. */
 export function real(description: string, range: Range = {}): z.ZodNumber {
   const error = `must be a finite number${rangeText(range)}`;
-  return ranged(z.number({ error }), range, error).describe(`${description} Number${rangeText(range)}.`);
+  const described = rangeText(range) === '' ? description : `${description} Number${rangeText(range)}.`;
+  return ranged(z.number({ error }), range, error).describe(described);
 }
 
 /** A whole number in a range. */
@@ -72,6 +73,18 @@ export function choice<const Words extends readonly [string, ...string[]]>(
   return z.enum(words, { error }).describe(description);
 }
 
+/** The one word that tells an alternative from its siblings. */
+export function word<const Word extends string>(description: string, value: Word): z.ZodLiteral<Word> {
+  return z.literal(value).describe(description);
+}
+
+/** May be left out or null, which mean the same; compiled to null. */
+export function optional<Schema extends z.ZodType>(schema: Schema): z.ZodDefault<z.ZodNullable<Schema>> {
+  const { description } = schema;
+  const result = schema.nullable().default(null);
+  return description === undefined ? result : result.describe(description);
+}
+
 /** A name that may become part of a subject or a file name. */
 export function name(description: string): z.ZodString {
   const error = 'must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -';
@@ -85,7 +98,7 @@ export function text(description: string, maxLength: number): z.ZodString {
     .string({ error })
     .min(1, { error })
     .max(maxLength, { error })
-    .regex(/^\P{Surrogate}*$/u, { error: `${error}, without lone surrogates` })
+    .refine((value) => !/\p{Surrogate}/u.test(value), { error: `${error}, without lone surrogates` })
     .describe(description);
 }
 

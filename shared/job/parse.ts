@@ -29,8 +29,8 @@ export function parseJobFile(text: string, file: string, overrides: readonly str
 
 /** The same for a job that is an object already: a submitted message, or the library's argument. */
 export function parseJob(value: unknown, file = 'job'): ParsedJob {
-  if (!isShallow(value)) {
-    const message = `is nested more than ${MAX_DEPTH} levels deep, or in itself, or holds more than ${MAX_PARTS} parts`;
+  if (!isPlain(value)) {
+    const message = `is nested more than ${MAX_DEPTH} levels deep, or in itself, holds more than ${MAX_PARTS} parts, or a key __proto__`;
     throw new SpecError([{ code: 'SC_SPEC_INVALID', place: { file }, message }], file);
   }
   const place = (path: Path) => ({ file, ...(path.length === 0 ? {} : { field: path.join('.') }) });
@@ -108,15 +108,16 @@ const MAX_DEPTH = 64;
 const MAX_PARTS = 1_000_000;
 
 /** Without recursion, so that no value can exhaust the stack of what follows. */
-function isShallow(value: unknown): boolean {
+function isPlain(value: unknown): boolean {
   const open: [unknown, number][] = [[value, 0]];
   let parts = 0;
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const [part, depth] = next;
     parts += 1;
     if (depth > MAX_DEPTH || parts > MAX_PARTS) return false;
-    if (typeof part === 'object' && part !== null)
-      for (const inner of Object.values(part)) open.push([inner, depth + 1]);
+    if (typeof part !== 'object' || part === null) continue;
+    if (Object.hasOwn(part, '__proto__')) return false;
+    for (const inner of Object.values(part)) open.push([inner, depth + 1]);
   }
   return true;
 }

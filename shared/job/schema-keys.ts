@@ -1,8 +1,7 @@
 // What the schema knows by name at a place: for "did you mean" and for the lists of known keys. Pure; reads the JSON
 // Schema form, the one walkable description of everything that users write.
 
-import { z } from 'zod';
-import { jobFile } from './spec.js';
+import { jobJsonSchema } from './json-schema.js';
 import type { Path } from './yaml-source.js';
 
 interface Node {
@@ -14,7 +13,7 @@ interface Node {
 }
 
 let cached: Node | undefined;
-const root = (): Node => (cached ??= z.toJSONSchema(jobFile, { io: 'input' }) as unknown as Node);
+const root = (): Node => (cached ??= jobJsonSchema() as Node);
 
 /** The nodes that may describe `value`: alternatives whose fixed properties contradict it are left out. */
 function alternatives(node: Node, value: unknown): Node[] {

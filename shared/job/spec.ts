@@ -7,7 +7,17 @@ import { messageOf } from '../errors.js';
 import type { ObjectiveOptions, OptionValue } from '../objectives/types.js';
 import { methodOptions } from '../methods/options.js';
 import { DURATION_FORM, parseDuration } from './duration.js';
-import { choice, type DeepReadonly, integer, mapping, MAX_STEP, name, real, text } from './fields.js';
+import {
+  choice,
+  type DeepReadonly,
+  integer,
+  mapping,
+  MAX_STEP,
+  name,
+  optional,
+  real,
+  text,
+} from './fields.js';
 
 const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 
@@ -17,15 +27,26 @@ const seedNumber = z
     error: 'must be quoted: as a number it would lose digits',
   });
 const seed = z
-  .union([text('', 1024), seedNumber], { error: 'must be a finite number or text of 1 to 1024 characters' })
+  .union([text('Any text.', 1024), seedNumber], {
+    error: 'must be a finite number or text of 1 to 1024 characters',
+  })
   .describe('Seed of everything random in the job; a number counts as its text (42 is "42").');
 
-const optionValue: z.ZodType<OptionValue> = z.lazy(() =>
-  z.union(
-    [z.string(), z.number(), z.boolean(), z.null(), z.array(optionValue), z.record(z.string(), optionValue)],
-    { error: 'must be text, a finite number, true, false, null, a list or a mapping' },
-  ),
-);
+const optionValue: z.ZodType<OptionValue> = z
+  .lazy(() =>
+    z.union(
+      [
+        z.string(),
+        z.number(),
+        z.boolean(),
+        z.null(),
+        z.array(optionValue),
+        z.record(z.string(), optionValue),
+      ],
+      { error: 'must be text, a finite number, true, false, null, a list or a mapping' },
+    ),
+  )
+  .meta({ id: 'optionValue', description: 'Any value that JSON can hold.' });
 
 const objectiveName = name('Name of the objective, built in or loaded by the workers.');
 const objectiveDescription = 'The objective; every key beside `name` is an option of that objective.';
@@ -61,29 +82,20 @@ const STOP_RULES = ['steps', 'evaluations', 'fitness', 'wallClock', 'plateau'] a
 
 function stopRules<Duration extends z.ZodType<number>>(duration: Duration) {
   return mapping('When the job ends: the first rule that holds; at least one is required.', {
-    steps: integer('Steps done.', { min: 1, max: MAX_STEP }).nullable().default(null),
-    evaluations: integer('Members evaluated; evaluations of the centre do not count.', {
-      min: 1,
-      max: MAX_COUNT,
-    })
-      .nullable()
-      .default(null),
-    fitness: real("Fitness of the centre this good or better, in the objective's own units.")
-      .nullable()
-      .default(null),
-    wallClock: duration
-      .nullable()
-      .default(null)
-      .describe('Time since the job began running, such as 30s, 10m or 2h; pauses do not count.'),
-    plateau: mapping(
-      'No progress: the best centre fitness improved by less than `minDelta` over `steps` steps.',
-      {
+    steps: optional(integer('Steps done.', { min: 1, max: MAX_STEP })),
+    evaluations: optional(
+      integer('Members evaluated; evaluations of the centre do not count.', { min: 1, max: MAX_COUNT }),
+    ),
+    fitness: optional(real("Fitness of the centre this good or better, in the objective's own units.")),
+    wallClock: optional(
+      duration.describe('Time since the job began running, such as 30s, 10m or 2h; pauses do not count.'),
+    ),
+    plateau: optional(
+      mapping('No progress: the best centre fitness improved by less than `minDelta` over `steps` steps.', {
         steps: integer('Steps looked back.', { min: 1, max: MAX_STEP }),
         minDelta: real("Least improvement that counts, in the objective's own units.", { min: 0 }).default(0),
-      },
-    )
-      .nullable()
-      .default(null),
+      }),
+    ),
   }).refine((stop) => STOP_RULES.some((rule) => stop[rule] !== null), {
     error: `must hold at least one rule: ${STOP_RULES.join(', ')}`,
   });
@@ -107,7 +119,7 @@ const ledger = mapping('What is kept beside the coefficients of every step.', {
   evidence: z
     .union(
       [
-        choice('', ['all', 'none']),
+        choice('Of all steps, or of none.', ['all', 'none']),
         mapping('Only of the last steps.', { last: integer('Steps.', { min: 1, max: MAX_STEP }) }),
       ],
       { error: 'must be all, none or { last: N }' },
@@ -120,15 +132,17 @@ const ledger = mapping('What is kept beside the coefficients of every step.', {
   }).default(100),
 }).prefault({});
 
-const init = mapping('Start values other than the objective’s own.', {
-  from: text('A .safetensors or .npy file, or JOB@STEP.', 4096),
-  map: z
-    .record(z.string(), text('Name in the objective.', 256), { error: 'must be a mapping of names to names' })
-    .default({})
-    .describe('Name in the file → name in the objective, for tensors whose names differ.'),
-})
-  .nullable()
-  .default(null);
+const init = optional(
+  mapping("Start values other than the objective's own.", {
+    from: text('A .safetensors or .npy file, or JOB@STEP.', 4096),
+    map: z
+      .record(z.string(), text('Name in the objective.', 256), {
+        error: 'must be a mapping of names to names',
+      })
+      .default({})
+      .describe('Name in the file to name in the objective, for tensors whose names differ.'),
+  }),
+);
 
 function jobSpec<
   Objective extends z.ZodType<{ name: string; options: ObjectiveOptions }>,
@@ -149,9 +163,7 @@ function jobSpec<
     scalars: choice('Precision in which fitness travels and is kept.', ['float64', 'float32']).default(
       'float64',
     ),
-    engine: choice('The one engine that may evaluate this job; null for any.', ['reference'])
-      .nullable()
-      .default(null),
+    engine: optional(choice('The one engine that may evaluate this job; null for any.', ['reference'])),
   });
 }
 

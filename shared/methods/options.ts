@@ -2,7 +2,7 @@
 // One entry of METHOD_OPTIONS is one method. Pure: schemas, and exact arithmetic on float64 without libm.
 
 import { z } from 'zod';
-import { boolean, choice, type DeepReadonly, integer, mapping, MAX_STEP, real } from '../job/fields.js';
+import { boolean, choice, type DeepReadonly, integer, mapping, MAX_STEP, real, word } from '../job/fields.js';
 
 const over = integer('Steps from the first value to the last; constant afterwards.', {
   min: 1,
@@ -12,13 +12,13 @@ const over = integer('Steps from the first value to the last; constant afterward
 /** A positive number, or one that changes with the step. Steps count from 0. */
 function schedule(description: string) {
   const linear = mapping('`from` at step 0, `to` from step `over` on, straight in between.', {
-    schedule: z.literal('linear'),
+    schedule: word('Kind of schedule.', 'linear'),
     from: real('Value at step 0.', { above: 0 }),
     to: real('Value from step `over` on.', { above: 0 }),
     over,
   });
   const exponential = mapping('from · decay^step, never below `floor`.', {
-    schedule: z.literal('exponential'),
+    schedule: word('Kind of schedule.', 'exponential'),
     from: real('Value at step 0.', { above: 0 }),
     decay: real('Factor a step.', { above: 0, max: 1 }),
     floor: real('Smallest value.', { min: 0 }).default(0),
@@ -46,17 +46,17 @@ export type Schedule =
 const adam = mapping(
   'Adam, epsilon added after the root of the uncorrected second moment (Salimans et al. 2017, released code).',
   {
-    name: z.literal('adam'),
+    name: word('Name of the optimizer.', 'adam'),
     beta1: real('Decay of the first moment.', { min: 0, below: 1 }).default(0.9),
     beta2: real('Decay of the second moment.', { min: 0, below: 1 }).default(0.999),
     epsilon: real('Added to the root of the second moment.', { above: 0 }).default(1e-8),
   },
 );
 const momentum = mapping('Dampened momentum: v ← μ v + (1 − μ) u.', {
-  name: z.literal('momentum'),
+  name: word('Name of the optimizer.', 'momentum'),
   momentum: real('μ.', { min: 0, below: 1 }).default(0.9),
 });
-const sgd = mapping('Plain gradient steps.', { name: z.literal('sgd') });
+const sgd = mapping('Plain gradient steps.', { name: word('Name of the optimizer.', 'sgd') });
 
 const optimizer = z
   .discriminatedUnion('name', [adam, momentum, sgd], { error: 'must be one of adam, momentum, sgd' })
@@ -64,7 +64,7 @@ const optimizer = z
 
 /** Evolution strategies (Salimans et al. 2017, arXiv 1703.03864). */
 const es = mapping('Evolution strategies (Salimans et al. 2017).', {
-  name: z.literal('es'),
+  name: word('Name of the method.', 'es'),
   population: integer('Members a step; even when antithetic.', { min: 2, max: 1_000_000 }),
   sigma: schedule('Scale of the perturbations, in units of the parameters.'),
   learningRate: schedule('Step size of the optimizer.').default(0.01),
