@@ -41,7 +41,8 @@ export interface CompiledTensor {
 
 export type TensorArray = Float32Array | Float64Array | Int8Array;
 
-export type OptionValue = string | number | boolean | null | readonly OptionValue[] | { readonly [key: string]: OptionValue };
+export type OptionValue =
+  string | number | boolean | null | readonly OptionValue[] | { readonly [key: string]: OptionValue };
 export type ObjectiveOptions = Readonly<Record<string, OptionValue>>;
 
 export type Point = 'member' | 'centre' | 'held-out';
@@ -65,6 +66,12 @@ export interface EvaluationContext<Resource = unknown> {
   readonly wantsAuxiliary: boolean;
 }
 
+export interface AuxiliaryDeclaration {
+  readonly length: number;
+  /** Default 16. */
+  readonly every?: number;
+}
+
 /** A bare number, or a number with the auxiliary vector that was asked for. */
 export type Evaluation = number | { readonly value: number; readonly auxiliary?: Float64Array };
 
@@ -73,19 +80,33 @@ export interface ObjectiveDefinition<Resource = unknown> {
   readonly name: string;
   /** Fitness is always reported in the objective's own units; this says which way is better. */
   readonly direction: Direction;
-  parameters(options: ObjectiveOptions): Readonly<Record<string, TensorDeclaration>>;
+  /** The tensors, in the order of the state; options are as `validate` returned them. May read a file for its shapes. */
+  parameters(
+    options: ObjectiveOptions,
+  ): Readonly<Record<string, TensorDeclaration>> | Promise<Readonly<Record<string, TensorDeclaration>>>;
+  /** Data files that a value depends on, absolute paths; their contents enter the code hash. */
+  files?(options: ObjectiveOptions): readonly string[];
   /** Throws to refuse options; returns options with defaults filled in, or nothing. */
   validate?(options: ObjectiveOptions): ObjectiveOptions | undefined;
-  evaluate?(parameters: Record<string, TensorArray>, context: EvaluationContext<Resource>): Evaluation | Promise<Evaluation>;
+  evaluate?(
+    parameters: Record<string, TensorArray>,
+    context: EvaluationContext<Resource>,
+  ): Evaluation | Promise<Evaluation>;
   /** A whole slice at once; results in the order given. Preferred over `evaluate` when both are there. */
   evaluateMany?(
-    members: readonly { readonly parameters: Record<string, TensorArray>; readonly context: EvaluationContext<Resource> }[],
+    members: readonly {
+      readonly parameters: Record<string, TensorArray>;
+      readonly context: EvaluationContext<Resource>;
+    }[],
   ): readonly Evaluation[] | Promise<readonly Evaluation[]>;
   /** Once a thread; its value is `context.resource`. */
-  setup?(options: ObjectiveOptions, context: { readonly log: (message: string) => void; readonly thread: number }): Resource | Promise<Resource>;
+  setup?(
+    options: ObjectiveOptions,
+    context: { readonly log: (message: string) => void; readonly thread: number },
+  ): Resource | Promise<Resource>;
   dispose?(resource: Resource): void | Promise<void>;
   /** Fixed-length statistics folded in member order into the replica state; asked of every `every`-th member (default 16). */
-  readonly auxiliary?: (options: ObjectiveOptions) => { readonly length: number; readonly every?: number } | null;
+  auxiliary?(options: ObjectiveOptions): AuxiliaryDeclaration | null | Promise<AuxiliaryDeclaration | null>;
   /** Milliseconds one evaluation may take; default none. */
   readonly timeout?: number;
   /** `per-direction` (default): pairs share a seed; `per-step`: all members share one; `per-member`: each its own. */
@@ -107,6 +128,8 @@ export interface ObjectiveDescription {
 }
 
 /** Identity at run time; gives an objective file its types. */
-export function defineObjective<Resource = unknown>(definition: ObjectiveDefinition<Resource>): ObjectiveDefinition<Resource> {
+export function defineObjective<Resource = unknown>(
+  definition: ObjectiveDefinition<Resource>,
+): ObjectiveDefinition<Resource> {
   return definition;
 }
