@@ -1,0 +1,304 @@
+// Perturbations and uniform numbers as pure functions of (key, purpose, tensor, direction, step, element). The Philox
+// counter is (block, purpose | tensor, direction, step); an element's block and place in it follow from its index alone,
+// so any range can be made by itself. This file is the definition; the compiled kernels must give the same bits.
+//
+//   binomial, normal   16 bits an element: block j>>>3, halfword j&7, that is word (j&7)>>1, low half first
+//   rademacher          1 bit  an element: block j>>>7, word (j>>>5)&3, bit j&31
+//   uniformBits        32 bits an element: block j>>>2, word j&3
+//   uniform01          64 bits an element: block j>>>1, words 2(j&1) and 2(j&1)+1
+import { SeedcastError } from '../errors.js';
+import { normalTable } from './normal-table.js';
+import { philox4x32, philoxBlocks, type Key } from './philox.js';
+import { PURPOSE, counterWord, type Purpose } from './purposes.js';
+
+/** Largest |e| of each noise, for overflow bounds. */
+export const BINOMIAL_MAX = 8;
+export const RADEMACHER_MAX = 1;
+/** Variance of binomial noise: its standard deviation is 2. */
+export const BINOMIAL_VARIANCE = 4;
+
+export type Coefficients = Int16Array | Int32Array;
+
+const CHUNK_BLOCKS = 256;
+const words = new Uint32Array(4 * CHUNK_BLOCKS);
+const scratch = new Int8Array(128 * CHUNK_BLOCKS);
+
+/** popcount of a 16-bit word, minus 8. */
+const CENTERED_POPCOUNT = ((): Int8Array => {
+  const table = new Int8Array(65536);
+  for (let i = 1; i < 65536; i++) table[i] = (table[i >>> 1] as number) + (i & 1);
+  for (let i = 0; i < 65536; i++) table[i] = (table[i] as number) - 8;
+  return table;
+})();
+
+/**
+ * `out[i]` = popcount of the 16-bit word of element `start + i`, minus 8: an integer in [−8, 8], mean 0, variance 4,
+ * excess kurtosis −1/8. `direction` and `step` are uint32; `start + out.length` may reach 2^35.
+ */
+export function fillBinomial(
+  key: Key,
+  purpose: Purpose,
+  tensor: number,
+  direction: number,
+  step: number,
+  start: number,
+  out: Int8Array,
+): void {
+  checkRange(direction, step, start, out.length, 2 ** 35);
+  const word = counterWord(purpose, tensor);
+  forChunks(start, out.length, 8, (block, blocks, skip, at, count) => {
+    philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
+    if (skip === 0 && count === 8 * blocks) spreadBinomial(blocks, out, at);
+    else {
+      spreadBinomial(blocks, scratch, 0);
+      out.set(scratch.subarray(skip, skip + count), at);
+    }
+  });
+}
+
+/**
+ * `sums[i] += Σ c_k · e_k,start+i` over directions k in [firstDirection, lastDirection), c_k = `coefficients[k]`, e_k the
+ * binomial noise of direction k. The caller guarantees that no partial sum leaves int32 (`directionBlocks`).
+ */
+export function accumulateBinomial(
+  key: Key,
+  purpose: Purpose,
+  tensor: number,
+  step: number,
+  coefficients: Coefficients,
+  firstDirection: number,
+  lastDirection: number,
+  start: number,
+  sums: Int32Array,
+): void {
+  checkDirections(coefficients, firstDirection, lastDirection);
+  checkRange(lastDirection, step, start, sums.length, 2 ** 35);
+  const word = counterWord(purpose, tensor);
+  forChunks(start, sums.length, 8, (block, blocks, skip, at, count) => {
+    for (let direction = firstDirection; direction < lastDirection; direction++) {
+      const coefficient = coefficients[direction] as number;
+      if (coefficient === 0) continue;
+      philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
+      spreadBinomial(blocks, scratch, 0);
+      addMultiple(coefficient, scratch, skip, sums, at, count);
+    }
+  });
+}
+
+/** `out[i]` = +1 or −1 by the bit of element `start + i` (1 is +1). `start + out.length` may reach 2^39. */
+export function fillRademacher(
+  key: Key,
+  purpose: Purpose,
+  tensor: number,
+  direction: number,
+  step: number,
+  start: number,
+  out: Int8Array,
+): void {
+  checkRange(direction, step, start, out.length, 2 ** 39);
+  const word = counterWord(purpose, tensor);
+  forChunks(start, out.length, 128, (block, blocks, skip, at, count) => {
+    philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
+    spreadRademacher(blocks, scratch);
+    out.set(scratch.subarray(skip, skip + count), at);
+  });
+}
+
+/** As `accumulateBinomial`, with the Rademacher noise of each direction. */
+export function accumulateRademacher(
+  key: Key,
+  purpose: Purpose,
+  tensor: number,
+  step: number,
+  coefficients: Coefficients,
+  firstDirection: number,
+  lastDirection: number,
+  start: number,
+  sums: Int32Array,
+): void {
+  checkDirections(coefficients, firstDirection, lastDirection);
+  checkRange(lastDirection, step, start, sums.length, 2 ** 39);
+  const word = counterWord(purpose, tensor);
+  forChunks(start, sums.length, 128, (block, blocks, skip, at, count) => {
+    for (let direction = firstDirection; direction < lastDirection; direction++) {
+      const coefficient = coefficients[direction] as number;
+      if (coefficient === 0) continue;
+      philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
+      spreadRademacher(blocks, scratch);
+      addMultiple(coefficient, scratch, skip, sums, at, count);
+    }
+  });
+}
+
+/**
+ * `out[i]` = fixed-point near-Gaussian noise of element `start + i`, in units of 2^-9 (`NORMAL_SCALE`): the 16-bit word
+ * indexes `normalTable`. |out[i]| ≤ 2,214 (`NORMAL_MAX`). `start + out.length` may reach 2^35.
+ */
+export function fillNormal(
+  key: Key,
+  purpose: Purpose,
+  tensor: number,
+  direction: number,
+  step: number,
+  start: number,
+  out: Int16Array,
+): void {
+  checkRange(direction, step, start, out.length, 2 ** 35);
+  const word = counterWord(purpose, tensor);
+  const table = normalTable();
+  forChunks(start, out.length, 8, (block, blocks, skip, at, count) => {
+    philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
+    for (let i = 0; i < count; i++) {
+      const halfword = skip + i;
+      const pair = words[halfword >>> 1] as number;
+      out[at + i] = table[(halfword & 1) === 0 ? pair & 0xffff : pair >>> 16] as number;
+    }
+  });
+}
+
+const block = new Uint32Array(4);
+
+/** 32 random bits, a uint32: word `index & 3` of block `index >>> 2`. `index` below 2^34. */
+export function uniformBits(
+  key: Key,
+  purpose: Purpose,
+  tensor: number,
+  direction: number,
+  step: number,
+  index: number,
+): number {
+  checkRange(direction, step, index, 1, 2 ** 34);
+  philox4x32(Math.floor(index / 4), counterWord(purpose, tensor), direction, step, key[0], key[1], block);
+  return block[index % 4] as number;
+}
+
+/**
+ * A float64 in [0, 1) with 53 random bits, a multiple of 2^-53: `((a >>> 5)·2^26 + (b >>> 6))·2^-53`, a and b the two
+ * words of element `index`, below 2^33.
+ */
+export function uniform01(
+  key: Key,
+  purpose: Purpose,
+  tensor: number,
+  direction: number,
+  step: number,
+  index: number,
+): number {
+  checkRange(direction, step, index, 1, 2 ** 33);
+  philox4x32(Math.floor(index / 2), counterWord(purpose, tensor), direction, step, key[0], key[1], block);
+  const at = (index % 2) * 2;
+  return uniformOf(block[at] as number, block[at + 1] as number);
+}
+
+/** `out[i]` = `uniform01` of element `start + i`. */
+export function fillUniform01(
+  key: Key,
+  purpose: Purpose,
+  tensor: number,
+  direction: number,
+  step: number,
+  start: number,
+  out: Float64Array,
+): void {
+  checkRange(direction, step, start, out.length, 2 ** 33);
+  const word = counterWord(purpose, tensor);
+  forChunks(start, out.length, 2, (first, blocks, skip, at, count) => {
+    philoxBlocks(first, word, direction, step, key[0], key[1], words, blocks);
+    for (let i = 0; i < count; i++) {
+      const pair = 2 * (skip + i);
+      out[at + i] = uniformOf(words[pair] as number, words[pair + 1] as number);
+    }
+  });
+}
+
+/** The uint32 seed an evaluation of `direction` at `step` is handed: the same for both members of an antithetic pair. */
+export function evaluationSeed(key: Key, step: number, direction: number): number {
+  return uniformBits(key, PURPOSE.episode, 0, direction, step, 0);
+}
+
+function uniformOf(a: number, b: number): number {
+  return ((a >>> 5) * 67108864 + (b >>> 6)) / 9007199254740992;
+}
+
+function spreadBinomial(blocks: number, out: Int8Array, at: number): void {
+  const count = 4 * blocks;
+  for (let i = 0, to = at; i < count; i++, to += 2) {
+    const pair = words[i] as number;
+    out[to] = CENTERED_POPCOUNT[pair & 0xffff] as number;
+    out[to + 1] = CENTERED_POPCOUNT[pair >>> 16] as number;
+  }
+}
+
+function spreadRademacher(blocks: number, out: Int8Array): void {
+  const count = 4 * blocks;
+  for (let i = 0; i < count; i++) {
+    const bits = words[i] as number;
+    for (let bit = 0; bit < 32; bit++) out[32 * i + bit] = (((bits >>> bit) & 1) << 1) - 1;
+  }
+}
+
+function addMultiple(
+  c: number,
+  noise: Int8Array,
+  from: number,
+  sums: Int32Array,
+  at: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    sums[at + i] = ((sums[at + i] as number) + Math.imul(c, noise[from + i] as number)) | 0;
+  }
+}
+
+/**
+ * Cuts elements [start, start + length) into runs of at most CHUNK_BLOCKS whole blocks of `perBlock` elements; `visit`
+ * hears the first block, how many, the elements of the first block to skip, and where and how many elements to write.
+ */
+function forChunks(
+  start: number,
+  length: number,
+  perBlock: number,
+  visit: (block: number, blocks: number, skip: number, at: number, count: number) => void,
+): void {
+  for (let at = 0; at < length;) {
+    const first = Math.floor((start + at) / perBlock);
+    const skip = start + at - first * perBlock;
+    const count = Math.min(length - at, CHUNK_BLOCKS * perBlock - skip);
+    visit(first, Math.ceil((skip + count) / perBlock), skip, at, count);
+    at += count;
+  }
+}
+
+function checkRange(direction: number, step: number, start: number, length: number, limit: number): void {
+  if (
+    !isUint32(direction) ||
+    !isUint32(step) ||
+    !Number.isInteger(start) ||
+    start < 0 ||
+    start + length > limit
+  ) {
+    throw new SeedcastError(
+      'SC_SPEC_BOUND',
+      `direction ${direction}, step ${step}, elements from ${start} (${length}): directions and steps must be integers in [0, 2^32), elements end by ${limit}`,
+    );
+  }
+}
+
+function checkDirections(coefficients: Coefficients, first: number, last: number): void {
+  if (
+    !Number.isInteger(first) ||
+    !Number.isInteger(last) ||
+    first < 0 ||
+    last < first ||
+    last > coefficients.length
+  ) {
+    throw new SeedcastError(
+      'SC_INTERNAL',
+      `directions [${first}, ${last}) do not lie within the ${coefficients.length} coefficients`,
+    );
+  }
+}
+
+function isUint32(value: number): boolean {
+  return value >>> 0 === value;
+}
