@@ -16,6 +16,7 @@
 // small(x) is +0 where |x| < 2^-60, tiny(x) is +0 where x < 2^-120: values stay normal, and never −0. ε is added after
 // the square root of the uncorrected v', and a already holds both bias corrections (Salimans et al. 2017, as released).
 import { SeedcastError } from '../errors.js';
+import { pow } from './power.js';
 
 export type FloatArray = Float32Array | Float64Array;
 
@@ -132,23 +133,13 @@ export function adamStep(
 }
 
 /**
- * a_t = learningRate·√(1 − β2^t)/(1 − β1^t) in float64, t ≥ 1 the number of this step; powers by binary multiplication
- * (square and multiply, low bit first), so the same on every machine.
+ * a_t = learningRate·√(1 − β2^t)/(1 − β1^t) in float64 from left to right, t ≥ 1 the number of this step; the powers by our
+ * own `pow`, so the same on every machine.
  */
 export function adamRate(learningRate: number, beta1: number, beta2: number, t: number): number {
   if (!Number.isInteger(t) || t < 1)
     throw new SeedcastError('SC_INTERNAL', `adamRate: step ${t} is not 1 or more`);
-  return (learningRate * Math.sqrt(1 - integerPower(beta2, t))) / (1 - integerPower(beta1, t));
-}
-
-function integerPower(base: number, exponent: number): number {
-  let result = 1;
-  let square = base;
-  for (let n = exponent; n > 0; n = Math.floor(n / 2)) {
-    if (n % 2 === 1) result *= square;
-    square *= square;
-  }
-  return result;
+  return (learningRate * Math.sqrt(1 - pow(beta2, t))) / (1 - pow(beta1, t));
 }
 
 function rounding(theta: FloatArray): (x: number) => number {

@@ -25,3 +25,16 @@ export function bitsOf(x: number): string {
   buffer.writeDoubleBE(x);
   return buffer.toString('hex');
 }
+
+/** How many float64 lie between a and b: 0 if they are the same bits, Infinity if one alone is NaN. */
+export function ulpsBetween(a: number, b: number): number {
+  if (Object.is(a, b)) return 0;
+  if (a !== a || b !== b) return Infinity;
+  return Math.abs(Number(ordinal(a) - ordinal(b)));
+}
+
+/** Float64 in order as whole numbers: +0 is 0, the next one 1, and so on; negatives mirror them. */
+function ordinal(x: number): bigint {
+  const bits = BigInt(`0x${bitsOf(x)}`);
+  return bits >> 63n === 0n ? bits : -(bits & 0x7fffffffffffffffn);
+}
