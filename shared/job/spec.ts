@@ -198,3 +198,4 @@ export type JobFile = z.input<typeof jobFile>;
 export type JobSpec = DeepReadonly<Omit<z.output<typeof compiledSpec>, 'objective'>> & {
   readonly objective: { readonly name: string; readonly options: ObjectiveOptions };
 };
+export type StopRules = JobSpec['stop'];
