@@ -37,6 +37,17 @@ describe('a schedule', () => {
   });
 });
 
+describe('a cosine schedule', () => {
+  it('goes half a cosine from its first value to its last and stays there', () => {
+    const schedule = { schedule: 'cosine', from: 3, to: 1, over: 6 } as const;
+    const expected = [3, 2 + Math.sqrt(3) / 2, 2.5, 2, 1.5, 2 - Math.sqrt(3) / 2, 1, 1];
+    expected.forEach((value, step) =>
+      assert.ok(Math.abs(scheduleValue(schedule, step) - value) < 1e-15 * 4, String(step)),
+    );
+    assert.equal(scheduleValue(schedule, 6), 1);
+  });
+});
+
 describe('method options', () => {
   it('accept an options object already compiled, unchanged', () => {
     const compiled = methodOptions.parse({

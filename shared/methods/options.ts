@@ -1,7 +1,8 @@
 // The options of each method as users write them, with every default, and the schedules that some of them may be.
-// One entry of METHOD_OPTIONS is one method. Pure: schemas, and exact arithmetic on float64 without libm.
+// One entry of METHOD_OPTIONS is one method. Pure: schemas, and fixed-order float64 arithmetic without libm.
 
 import { z } from 'zod';
+import { cos } from '../arithmetic/trigonometry.js';
 import { boolean, choice, type DeepReadonly, integer, mapping, MAX_STEP, real, word } from '../job/fields.js';
 
 const over = integer('Steps from the first value to the last; constant afterwards.', {
@@ -23,12 +24,18 @@ function schedule(description: string) {
     decay: real('Factor a step.', { above: 0, max: 1 }),
     floor: real('Smallest value.', { min: 0 }).default(0),
   });
-  const known = z.discriminatedUnion('schedule', [linear, exponential], {
-    error: 'must be one of linear, exponential',
+  const cosine = mapping('Half a cosine from `from` at step 0 to `to` from step `over` on.', {
+    schedule: word('Kind of schedule.', 'cosine'),
+    from: real('Value at step 0.', { above: 0 }),
+    to: real('Value from step `over` on.', { above: 0 }),
+    over,
+  });
+  const known = z.discriminatedUnion('schedule', [linear, exponential, cosine], {
+    error: 'must be one of linear, exponential, cosine',
   });
   return z
     .union([real(description, { above: 0 }), known], {
-      error: 'must be a finite number above 0, or a mapping { schedule: linear | exponential, ... }',
+      error: 'must be a finite number above 0, or a mapping { schedule: linear | exponential | cosine, ... }',
     })
     .describe(description);
 }
@@ -41,7 +48,8 @@ export type Schedule =
       readonly from: number;
       readonly decay: number;
       readonly floor: number;
-    };
+    }
+  | { readonly schedule: 'cosine'; readonly from: number; readonly to: number; readonly over: number };
 
 const adam = mapping(
   'Adam, epsilon added after the root of the uncorrected second moment (Salimans et al. 2017, released code).',
@@ -102,10 +110,11 @@ export type EsOptions = DeepReadonly<z.output<typeof es>>;
 export type MethodOptions = DeepReadonly<z.output<typeof methodOptions>>;
 
 /**
- * Value of a schedule at a step (0, 1, 2, ...): the same bits on every machine, since only + − × ÷ and comparisons of
- * float64 are used, in a fixed order.
+ * Value of a schedule at a step (0, 1, 2, ...): the same bits on every machine, since only + − × ÷, comparisons and
+ * our own cosine of float64 are used, in a fixed order.
  * linear: from + (to − from)·(step/over), and exactly `to` from step `over` on.
  * exponential: max(floor, from·decay^step), the power by repeated squaring from the lowest bit of `step`.
+ * cosine: to + (from − to)·½(1 + cos(π·(step/over))), and exactly `to` from step `over` on.
  */
 export function scheduleValue(schedule: Schedule, step: number): number {
   if (typeof schedule === 'number') return schedule;
@@ -118,6 +127,10 @@ export function scheduleValue(schedule: Schedule, step: number): number {
       const value = schedule.from * integerPower(schedule.decay, step);
       return value > schedule.floor ? value : schedule.floor;
     }
+    case 'cosine':
+      return step >= schedule.over
+        ? schedule.to
+        : schedule.to + (schedule.from - schedule.to) * (0.5 * (1 + cos(Math.PI * (step / schedule.over))));
   }
 }
 

@@ -45,9 +45,10 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsFil
   };
   if (bytes.length < PREFIX)
     fail(0, `the file has ${bytes.length} bytes, less than the ${PREFIX} of a safetensors prefix`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, PREFIX).getBigUint64(0, true));
-  if (length > MAX_HEADER)
-    fail(0, `the header would have ${length} bytes, more than ${MAX_HEADER}; is this a safetensors file?`);
+  const stated = new DataView(bytes.buffer, bytes.byteOffset, PREFIX).getBigUint64(0, true);
+  if (stated > MAX_HEADER)
+    fail(0, `the header would have ${stated} bytes, more than ${MAX_HEADER}; is this a safetensors file?`);
+  const length = Number(stated);
   const start = PREFIX + length;
   if (start > bytes.length)
     fail(0, `the header would end at byte ${start} of a file of ${bytes.length}; it is cut short`);
