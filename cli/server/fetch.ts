@@ -20,9 +20,17 @@ export interface FetchOptions {
   readonly download?: (url: string) => Promise<Uint8Array>;
   /** Default this machine, as `process.platform-process.arch`. */
   readonly platform?: string;
+  /** Default `RELEASE`. */
+  readonly release?: Release;
 }
 
-export const RELEASE = {
+export interface Release {
+  readonly version: string;
+  /** By `process.platform-process.arch`. */
+  readonly archives: Readonly<Record<string, { readonly name: string; readonly sha256: string }>>;
+}
+
+export const RELEASE: Release = {
   version: '2.14.6',
   /** SHA-256 of `nats-server-v<version>-<name>.tar.gz`, as the release's SHA256SUMS has them. */
   archives: {
@@ -43,12 +51,7 @@ export const RELEASE = {
       sha256: '291b9aa8c342b3cdcc53d872585bd467de4b5c9acf375066d882eb5412a09d55',
     },
   },
-} as const;
-
-interface Archive {
-  readonly name: string;
-  readonly sha256: string;
-}
+};
 
 /** Returns the path of the binary. @throws SC_NATS_SERVER naming what was tried. */
 export async function fetchServer(options: FetchOptions): Promise<string> {
@@ -124,11 +127,11 @@ async function fromApt(work: string, options: FetchOptions): Promise<Got> {
 
 async function fromRelease(work: string, options: FetchOptions): Promise<Got> {
   const platform = options.platform ?? `${process.platform}-${process.arch}`;
-  const archives: Readonly<Record<string, Archive>> = RELEASE.archives;
-  const archive = archives[platform];
+  const release = options.release ?? RELEASE;
+  const archive = release.archives[platform];
   if (archive === undefined) throw new Error(`no release for ${platform}`);
-  const stem = `nats-server-v${RELEASE.version}-${archive.name}`;
-  const url = `https://github.com/nats-io/nats-server/releases/download/v${RELEASE.version}/${stem}.tar.gz`;
+  const stem = `nats-server-v${release.version}-${archive.name}`;
+  const url = `https://github.com/nats-io/nats-server/releases/download/v${release.version}/${stem}.tar.gz`;
   options.progress(`fetching ${url}`);
   const bytes = await (options.download ?? download)(url);
   const actual = createHash('sha256').update(bytes).digest('hex');
@@ -136,7 +139,7 @@ async function fromRelease(work: string, options: FetchOptions): Promise<Got> {
   const file = join(work, `${stem}.tar.gz`);
   await writeFile(file, bytes);
   await run('tar', ['-xzf', file, '-C', work, `${stem}/nats-server`], work, options.env);
-  return { path: join(work, stem, 'nats-server'), version: RELEASE.version };
+  return { path: join(work, stem, 'nats-server'), version: release.version };
 }
 
 async function place(binary: string, version: string, options: FetchOptions): Promise<string> {
