@@ -1,14 +1,16 @@
 // Perturbations and uniform numbers as pure functions of (key, purpose, tensor, direction, step, element). The Philox
 // counter is (block, purpose | tensor, direction, step); an element's block and place in it follow from its index alone,
-// so any range can be made by itself. This file is the definition; the compiled kernels must give the same bits.
+// so any range can be made by itself. The bits come from kernels.ts; here ranges are checked and cut into whole blocks.
 //
 //   binomial, normal   16 bits an element: block j>>>3, halfword j&7, that is word (j&7)>>1, low half first
 //   rademacher          1 bit  an element: block j>>>7, word (j>>>5)&3, bit j&31
 //   uniformBits        32 bits an element: block j>>>2, word j&3
 //   uniform01          64 bits an element: block j>>>1, words 2(j&1) and 2(j&1)+1
 import { SeedcastError } from '../errors.js';
+import { spreadSigns, type Coefficients } from './kernels-typescript.js';
+import { kernels } from './kernels.js';
 import { normalTable } from './normal-table.js';
-import { philox4x32, philoxBlocks, type Key } from './philox.js';
+import { philox4x32, type Key } from './philox.js';
 import { PURPOSE, counterWord, type Purpose } from './purposes.js';
 
 /** Largest |e| of each noise, for overflow bounds. */
@@ -17,19 +19,11 @@ export const RADEMACHER_MAX = 1;
 /** Variance of binomial noise: its standard deviation is 2. */
 export const BINOMIAL_VARIANCE = 4;
 
-export type Coefficients = Int16Array | Int32Array;
+export type { Coefficients };
 
-const CHUNK_BLOCKS = 256;
-const words = new Uint32Array(4 * CHUNK_BLOCKS);
-const scratch = new Int8Array(128 * CHUNK_BLOCKS);
-
-/** popcount of a 16-bit word, minus 8. */
-const CENTERED_POPCOUNT = ((): Int8Array => {
-  const table = new Int8Array(65536);
-  for (let i = 1; i < 65536; i++) table[i] = (table[i >>> 1] as number) + (i & 1);
-  for (let i = 0; i < 65536; i++) table[i] = (table[i] as number) - 8;
-  return table;
-})();
+const { fill: FILL_BLOCKS, binomial: BINOMIAL_BLOCKS, rademacher: RADEMACHER_BLOCKS } = kernels.maxBlocks;
+const signs = new Int8Array(128 * RADEMACHER_BLOCKS);
+const normals = new Int16Array(8 * FILL_BLOCKS);
 
 /**
  * `out[i]` = popcount of the 16-bit word of element `start + i`, minus 8: an integer in [−8, 8], mean 0, variance 4,
@@ -46,13 +40,9 @@ export function fillBinomial(
 ): void {
   checkRange(direction, step, start, out.length, 2 ** 35);
   const word = counterWord(purpose, tensor);
-  forChunks(start, out.length, 8, (block, blocks, skip, at, count) => {
-    philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
-    if (skip === 0 && count === 8 * blocks) spreadBinomial(blocks, out, at);
-    else {
-      spreadBinomial(blocks, scratch, 0);
-      out.set(scratch.subarray(skip, skip + count), at);
-    }
+  forChunks(start, out.length, 8, BINOMIAL_BLOCKS, (block, blocks, skip, at, count) => {
+    const noise = kernels.binomial(block, word, direction, step, key[0], key[1], blocks);
+    out.set(noise.subarray(skip, skip + count), at);
   });
 }
 
@@ -74,14 +64,23 @@ export function accumulateBinomial(
   checkDirections(coefficients, firstDirection, lastDirection);
   checkRange(lastDirection, step, start, sums.length, 2 ** 35);
   const word = counterWord(purpose, tensor);
-  forChunks(start, sums.length, 8, (block, blocks, skip, at, count) => {
-    for (let direction = firstDirection; direction < lastDirection; direction++) {
-      const coefficient = coefficients[direction] as number;
-      if (coefficient === 0) continue;
-      philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
-      spreadBinomial(blocks, scratch, 0);
-      addMultiple(coefficient, scratch, skip, sums, at, count);
-    }
+  const [k0, k1] = key;
+  forChunks(start, sums.length, 8, BINOMIAL_BLOCKS, (block, blocks, skip, at, count) => {
+    kernels.accumulateBinomial(
+      block,
+      word,
+      step,
+      k0,
+      k1,
+      blocks,
+      coefficients,
+      firstDirection,
+      lastDirection,
+      skip,
+      sums,
+      at,
+      count,
+    );
   });
 }
 
@@ -97,10 +96,9 @@ export function fillRademacher(
 ): void {
   checkRange(direction, step, start, out.length, 2 ** 39);
   const word = counterWord(purpose, tensor);
-  forChunks(start, out.length, 128, (block, blocks, skip, at, count) => {
-    philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
-    spreadRademacher(blocks, scratch);
-    out.set(scratch.subarray(skip, skip + count), at);
+  forChunks(start, out.length, 128, RADEMACHER_BLOCKS, (block, blocks, skip, at, count) => {
+    spreadSigns(kernels.words(block, word, direction, step, key[0], key[1], blocks), 4 * blocks, signs);
+    out.set(signs.subarray(skip, skip + count), at);
   });
 }
 
@@ -119,14 +117,23 @@ export function accumulateRademacher(
   checkDirections(coefficients, firstDirection, lastDirection);
   checkRange(lastDirection, step, start, sums.length, 2 ** 39);
   const word = counterWord(purpose, tensor);
-  forChunks(start, sums.length, 128, (block, blocks, skip, at, count) => {
-    for (let direction = firstDirection; direction < lastDirection; direction++) {
-      const coefficient = coefficients[direction] as number;
-      if (coefficient === 0) continue;
-      philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
-      spreadRademacher(blocks, scratch);
-      addMultiple(coefficient, scratch, skip, sums, at, count);
-    }
+  const [k0, k1] = key;
+  forChunks(start, sums.length, 128, RADEMACHER_BLOCKS, (block, blocks, skip, at, count) => {
+    kernels.accumulateRademacher(
+      block,
+      word,
+      step,
+      k0,
+      k1,
+      blocks,
+      coefficients,
+      firstDirection,
+      lastDirection,
+      skip,
+      sums,
+      at,
+      count,
+    );
   });
 }
 
@@ -146,13 +153,14 @@ export function fillNormal(
   checkRange(direction, step, start, out.length, 2 ** 35);
   const word = counterWord(purpose, tensor);
   const table = normalTable();
-  forChunks(start, out.length, 8, (block, blocks, skip, at, count) => {
-    philoxBlocks(block, word, direction, step, key[0], key[1], words, blocks);
-    for (let i = 0; i < count; i++) {
-      const halfword = skip + i;
-      const pair = words[halfword >>> 1] as number;
-      out[at + i] = table[(halfword & 1) === 0 ? pair & 0xffff : pair >>> 16] as number;
+  forChunks(start, out.length, 8, FILL_BLOCKS, (block, blocks, skip, at, count) => {
+    const words = kernels.words(block, word, direction, step, key[0], key[1], blocks);
+    for (let i = 0; i < 4 * blocks; i++) {
+      const pair = words[i] as number;
+      normals[2 * i] = table[pair & 0xffff] as number;
+      normals[2 * i + 1] = table[pair >>> 16] as number;
     }
+    out.set(normals.subarray(skip, skip + count), at);
   });
 }
 
@@ -202,8 +210,8 @@ export function fillUniform01(
 ): void {
   checkRange(direction, step, start, out.length, 2 ** 33);
   const word = counterWord(purpose, tensor);
-  forChunks(start, out.length, 2, (first, blocks, skip, at, count) => {
-    philoxBlocks(first, word, direction, step, key[0], key[1], words, blocks);
+  forChunks(start, out.length, 2, FILL_BLOCKS, (first, blocks, skip, at, count) => {
+    const words = kernels.words(first, word, direction, step, key[0], key[1], blocks);
     for (let i = 0; i < count; i++) {
       const pair = 2 * (skip + i);
       out[at + i] = uniformOf(words[pair] as number, words[pair + 1] as number);
@@ -220,50 +228,21 @@ function uniformOf(a: number, b: number): number {
   return ((a >>> 5) * 67108864 + (b >>> 6)) / 9007199254740992;
 }
 
-function spreadBinomial(blocks: number, out: Int8Array, at: number): void {
-  const count = 4 * blocks;
-  for (let i = 0, to = at; i < count; i++, to += 2) {
-    const pair = words[i] as number;
-    out[to] = CENTERED_POPCOUNT[pair & 0xffff] as number;
-    out[to + 1] = CENTERED_POPCOUNT[pair >>> 16] as number;
-  }
-}
-
-function spreadRademacher(blocks: number, out: Int8Array): void {
-  const count = 4 * blocks;
-  for (let i = 0; i < count; i++) {
-    const bits = words[i] as number;
-    for (let bit = 0; bit < 32; bit++) out[32 * i + bit] = (((bits >>> bit) & 1) << 1) - 1;
-  }
-}
-
-function addMultiple(
-  c: number,
-  noise: Int8Array,
-  from: number,
-  sums: Int32Array,
-  at: number,
-  count: number,
-): void {
-  for (let i = 0; i < count; i++) {
-    sums[at + i] = ((sums[at + i] as number) + Math.imul(c, noise[from + i] as number)) | 0;
-  }
-}
-
 /**
- * Cuts elements [start, start + length) into runs of at most CHUNK_BLOCKS whole blocks of `perBlock` elements; `visit`
+ * Cuts elements [start, start + length) into runs of at most `maxBlocks` whole blocks of `perBlock` elements; `visit`
  * hears the first block, how many, the elements of the first block to skip, and where and how many elements to write.
  */
 function forChunks(
   start: number,
   length: number,
   perBlock: number,
+  maxBlocks: number,
   visit: (block: number, blocks: number, skip: number, at: number, count: number) => void,
 ): void {
   for (let at = 0; at < length;) {
     const first = Math.floor((start + at) / perBlock);
     const skip = start + at - first * perBlock;
-    const count = Math.min(length - at, CHUNK_BLOCKS * perBlock - skip);
+    const count = Math.min(length - at, maxBlocks * perBlock - skip);
     visit(first, Math.ceil((skip + count) / perBlock), skip, at, count);
     at += count;
   }
