@@ -371,7 +371,7 @@ describe('whatever is given', () => {
         schedule: fc.constant('exponential'),
         from: positive,
         decay: fc.double({ min: 1e-9, max: 1, noNaN: true }),
-        floor: fc.double({ min: 0, max: 1, noNaN: true }),
+        floor: fc.double({ min: 1e-300, max: 1, noNaN: true }),
       }),
     );
     const option = fc.dictionary(

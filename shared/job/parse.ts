@@ -2,6 +2,8 @@
 // and likely meaning. Never throws anything but SpecError. No I/O: the caller reads the file.
 
 import type { z } from 'zod';
+import { asSeedcastError } from '../errors.js';
+import { checkBound } from './estimate.js';
 import { applyOverrides } from './overrides.js';
 import { type SpecIssue, SpecError } from './issues.js';
 import { nearest } from './nearest.js';
@@ -19,7 +21,8 @@ export interface ParsedJob {
  * Compiles a job file (YAML 1.2 or JSON, one document, at most 1 MiB).
  * @param file how messages call it: its path as the user gave it.
  * @param overrides `path=value` texts of `--set`, applied in order; values are YAML (`spec.stop={steps: 3}`).
- * @throws SpecError: SC_SPEC_SYNTAX for what is no YAML, SC_SPEC_INVALID for the rest; `issues` holds every problem.
+ * @throws SpecError: SC_SPEC_SYNTAX for what is no YAML, SC_SPEC_BOUND when sums might not be exact, SC_SPEC_INVALID
+ *   for the rest; `issues` holds every problem.
  */
 export function parseJobFile(text: string, file: string, overrides: readonly string[] = []): ParsedJob {
   const source = applyOverrides(readSource(text, file), overrides);
@@ -43,6 +46,13 @@ function compile(source: Source, file: string): ParsedJob {
   const issues = [...source.issues, ...problems];
   if (!result.success || issues.length > 0) throw new SpecError(issues, file);
   const { metadata, spec } = result.data;
+  try {
+    checkBound(spec);
+  } catch (error) {
+    const { code, message, place, hint } = asSeedcastError(error);
+    const field = source.place((place?.field ?? '').split('.'));
+    throw new SpecError([{ code, place: field, message, ...(hint === undefined ? {} : { hint }) }], file);
+  }
   return { name: metadata.name, labels: metadata.labels, spec };
 }
 

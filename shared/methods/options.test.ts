@@ -49,6 +49,21 @@ describe('a cosine schedule', () => {
 });
 
 describe('method options', () => {
+  it('let a learning rate end at zero, but never sigma', () => {
+    const to = { schedule: 'cosine', from: 1, to: 0, over: 9 };
+    assert.equal(
+      methodOptions.safeParse({ name: 'es', population: 2, sigma: 1, learningRate: to }).success,
+      true,
+    );
+    assert.equal(methodOptions.safeParse({ name: 'es', population: 2, sigma: to }).success, false);
+    const decaying = methodOptions.parse({
+      name: 'es',
+      population: 2,
+      sigma: { schedule: 'exponential', from: 1, decay: 0.5 },
+    });
+    assert.ok(scheduleValue(decaying.sigma, 4_000_000_000) > 0);
+  });
+
   it('accept an options object already compiled, unchanged', () => {
     const compiled = methodOptions.parse({
       name: 'es',

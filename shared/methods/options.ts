@@ -10,24 +10,27 @@ const over = integer('Steps from the first value to the last; constant afterward
   max: MAX_STEP,
 });
 
-/** A positive number, or one that changes with the step. Steps count from 0. */
-function schedule(description: string) {
+/** Below this an exponential schedule stops by itself, long before it would underflow. */
+const DEFAULT_FLOOR = 1e-12;
+
+/** A positive number, or one that changes with the step (from 0) and may end in the range `last`. */
+function schedule(description: string, last: { readonly min: number } | { readonly above: number }) {
   const linear = mapping('`from` at step 0, `to` from step `over` on, straight in between.', {
     schedule: word('Kind of schedule.', 'linear'),
     from: real('Value at step 0.', { above: 0 }),
-    to: real('Value from step `over` on.', { above: 0 }),
+    to: real('Value from step `over` on.', last),
     over,
   });
   const exponential = mapping('from · decay^step, never below `floor`.', {
     schedule: word('Kind of schedule.', 'exponential'),
     from: real('Value at step 0.', { above: 0 }),
     decay: real('Factor a step.', { above: 0, max: 1 }),
-    floor: real('Smallest value.', { min: 0 }).default(0),
+    floor: real('Smallest value.', last).default(DEFAULT_FLOOR),
   });
   const cosine = mapping('Half a cosine from `from` at step 0 to `to` from step `over` on.', {
     schedule: word('Kind of schedule.', 'cosine'),
     from: real('Value at step 0.', { above: 0 }),
-    to: real('Value from step `over` on.', { above: 0 }),
+    to: real('Value from step `over` on.', last),
     over,
   });
   const known = z.discriminatedUnion('schedule', [linear, exponential, cosine], {
@@ -74,8 +77,8 @@ const optimizer = z
 const es = mapping('Evolution strategies (Salimans et al. 2017).', {
   name: word('Name of the method.', 'es'),
   population: integer('Members a step; even when antithetic.', { min: 2, max: 1_000_000 }),
-  sigma: schedule('Scale of the perturbations, in units of the parameters.'),
-  learningRate: schedule('Step size of the optimizer.').default(0.01),
+  sigma: schedule('Scale of the perturbations, in units of the parameters.', { above: 0 }),
+  learningRate: schedule('Step size of the optimizer.', { min: 0 }).default(0.01),
   antithetic: boolean('Members come in pairs that go opposite ways along one direction.').default(true),
   shaping: choice('How fitness becomes the weight of a member; ties share their mean rank.', [
     'centered-rank',
