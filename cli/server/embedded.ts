@@ -76,7 +76,7 @@ export async function startServer(options: EmbeddedOptions): Promise<EmbeddedSer
         : wanted === 'free'
           ? await launch(-1)
           : await preferred(host, launch);
-    const url = server.url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
+    const { url } = server;
     noteServer(storeDir, { pid: server.pid, url, startedBy: process.pid });
     void server.exited.then(() => releaseLock(storeDir));
     return { url, pid: server.pid, version, exited: server.exited, stop: () => server.stop() };

@@ -133,7 +133,8 @@ function signalOf(code: number | null): number | NodeJS.Signals {
 function readPorts(path: string): string | undefined {
   try {
     const ports = JSON.parse(readFileSync(path, 'utf8')) as { nats?: string[] };
-    return ports.nats?.[0];
+    // A server on all addresses lists each; the command itself goes by loopback.
+    return ports.nats?.find((url) => url.includes('//127.0.0.1:')) ?? ports.nats?.[0];
   } catch {
     // Not there yet, or half written.
     return undefined;

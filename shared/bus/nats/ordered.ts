@@ -203,12 +203,23 @@ export class OrderedConsumer {
 
   #watch(): void {
     let heard = this.#heard;
-    const check = () => {
-      if (this.#heard === heard && this.#link.up) void this.#attachAnew();
+    const look = () => {
+      const silent = this.#heard === heard;
       heard = this.#heard;
-      this.#cancelWatch = this.#link.clock.after(SILENCE, check);
+      if (!silent) return plan(SILENCE, look);
+      // After a blocked event loop timers run before sockets: what came meanwhile is given its turn first.
+      plan(FIRST_RETRY, () => {
+        if (this.#heard === heard && this.#link.up) void this.#attachAnew();
+        heard = this.#heard;
+        plan(SILENCE, look);
+      });
     };
-    this.#cancelWatch = this.#link.clock.after(SILENCE, check);
+    const plan = (ms: number, then: () => void) => {
+      this.#cancelWatch = this.#link.clock.after(ms, () => {
+        if (!this.#stopped) then();
+      });
+    };
+    plan(SILENCE, look);
   }
 
   #receive(message: Msg): void {
