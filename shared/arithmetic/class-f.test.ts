@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SeedcastError } from '../errors.js';
+import { floatOfBits, readVectors } from '../vectors/read.js';
 import { argMax, argMin, canonicalDot, canonicalNorm, canonicalSum, sign } from './class-f.js';
 
 /** The stated order, written as its definition reads: blocks, lanes by remainder, the tree. */
@@ -30,6 +31,35 @@ test('sums and dot products follow the stated order at every length', () => {
     assert.equal(canonicalSum(a), byDefinition([...a]));
     assert.equal(canonicalDot(a, b), byDefinition([...a].map((x, i) => x * (b[i] ?? NaN))));
     assert.equal(canonicalNorm(a), Math.sqrt(canonicalDot(a, a)));
+  }
+});
+
+interface Reduction {
+  length: number;
+  seedA: number;
+  seedB: number;
+  sum: string;
+  dot: string;
+  norm: string;
+}
+
+/** The values that the vectors file describes. */
+function congruence(seed: number, length: number): Float64Array {
+  let s = BigInt(seed);
+  return Float64Array.from({ length }, () => {
+    s = BigInt.asUintN(64, s * 6364136223846793005n + 1442695040888963407n);
+    return (Number(s >> 40n) - 2 ** 23) * 2 ** (Number((s >> 32n) & 31n) - 16);
+  });
+}
+
+test('sums, dot products and norms are those of a second implementation', () => {
+  const { first, cases } = readVectors('reductions') as { first: string[]; cases: Reduction[] };
+  assert.deepEqual([...congruence(1, first.length)], first.map(floatOfBits));
+  for (const { length, seedA, seedB, sum, dot, norm } of cases) {
+    const a = congruence(seedA, length);
+    assert.equal(canonicalSum(a), floatOfBits(sum));
+    assert.equal(canonicalDot(a, congruence(seedB, length)), floatOfBits(dot));
+    assert.equal(canonicalNorm(a), floatOfBits(norm));
   }
 });
 
