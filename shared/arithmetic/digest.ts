@@ -1,6 +1,7 @@
 // The state digest that replicas compare: SHA-256 over the raw little-endian bytes of the state's arrays, in the order the
 // job's genesis declares. Touches node:crypto only.
 import { createHash } from 'node:crypto';
+import { LITTLE_ENDIAN } from './float-bits.js';
 
 export type NumberArray =
   Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array | Float64Array;
@@ -18,7 +19,6 @@ export interface StateDigest {
   finish(): string;
 }
 
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 // Under the 2^31 bytes one update may take.
 const PIECE_BYTES = 1 << 26;
 

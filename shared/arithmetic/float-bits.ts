@@ -1,9 +1,12 @@
 // The bits of a float64, and exact scaling by powers of two: what the polynomials need and IEEE 754 fixes. No state that
 // outlives a call; no libm.
 
+/** Whether typed arrays of this machine hold the low byte first. */
+export const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
 const float = new Float64Array(1);
 const words = new Uint32Array(float.buffer);
-const HIGH = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
+const HIGH = LITTLE_ENDIAN ? 1 : 0;
 
 /** The upper 32 bits of a float64 (sign, exponent, 20 bits of fraction), as uint32. */
 export function highWord(x: number): number {

@@ -1,5 +1,6 @@
 // The compiled noise kernels: one WebAssembly instance a thread, its memory, and the copies in and out. wasm-code.ts has
 // the code, kernels-typescript.ts the definition.
+import { LITTLE_ENDIAN } from '../arithmetic/float-bits.js';
 import type { Accumulate, Kernels } from './kernels-typescript.js';
 import { MEMORY, kernelModule } from './wasm-code.js';
 
@@ -28,11 +29,14 @@ interface WebAssemblyInterface {
   readonly Instance: new (module: object) => { readonly exports: unknown };
 }
 
-/** The compiled kernels, or undefined where WebAssembly or its SIMD instructions are missing. */
+/**
+ * The compiled kernels, or undefined where WebAssembly or its SIMD instructions are missing, or where typed arrays do not
+ * see its memory in its own, little-endian, order.
+ */
 export function wasmKernels(): Kernels | undefined {
   const { WebAssembly: wasm } = globalThis as unknown as { readonly WebAssembly?: WebAssemblyInterface };
   const bytes = kernelModule();
-  if (wasm?.validate(bytes) !== true) return undefined;
+  if (!LITTLE_ENDIAN || wasm?.validate(bytes) !== true) return undefined;
   return kernelsOf(new wasm.Instance(new wasm.Module(bytes)).exports as Exports);
 }
 
@@ -68,7 +72,7 @@ function kernelsOf(compiled: Exports): Kernels {
         weights[k] = c;
         total = (total + c) | 0;
       }
-      kernel(first, word, step, Math.ceil(blocks / 4), direction, count);
+      kernel(first, word, step, Math.ceil(blocks / 8), direction, count);
     }
     return total;
   };
@@ -82,12 +86,12 @@ function kernelsOf(compiled: Exports): Kernels {
     },
     words(first, word, direction, step, k0, k1, blocks) {
       setKey(k0, k1);
-      compiled.words(first, word, direction, step, Math.ceil(blocks / 4));
+      compiled.words(first, word, direction, step, Math.ceil(blocks / 8));
       return words;
     },
     binomial(first, word, direction, step, k0, k1, blocks) {
       setKey(k0, k1);
-      compiled.binomial(first, word, direction, step, Math.ceil(blocks / 4));
+      compiled.binomial(first, word, direction, step, Math.ceil(blocks / 8));
       return bytes;
     },
     accumulateBinomial(...call) {
@@ -95,7 +99,7 @@ function kernelsOf(compiled: Exports): Kernels {
       const [, , , , , , , , , skip, sums, at, count] = call;
       for (let i = 0; i < count; i++) {
         const e = skip + i;
-        // Group e>>>5, lane (e>>>3)&3, halfword e&7.
+        // Set e>>>5, lane (e>>>3)&3, halfword e&7.
         const sum = sumsByLane[(e & ~31) + ((e & 7) << 2) + ((e >>> 3) & 3)] as number;
         sums[at + i] = ((sums[at + i] as number) + sum - (total << 3)) | 0;
       }
@@ -105,7 +109,7 @@ function kernelsOf(compiled: Exports): Kernels {
       const [, , , , , , , , , skip, sums, at, count] = call;
       for (let i = 0; i < count; i++) {
         const e = skip + i;
-        // Group e>>>9, lane (e>>>7)&3, word (e>>>5)&3, bit e&31 counted from the top.
+        // Set e>>>9, lane (e>>>7)&3, word (e>>>5)&3, bit e&31 counted from the top.
         const sum = sumsByLane[
           (e & ~511) + ((31 - (e & 31)) << 4) + (((e >>> 5) & 3) << 2) + ((e >>> 7) & 3)
         ] as number;
