@@ -75,6 +75,13 @@ export interface AuxiliaryDeclaration {
 /** A bare number, or a number with the auxiliary vector that was asked for. */
 export type Evaluation = number | { readonly value: number; readonly auxiliary?: Float64Array };
 
+/** One member's failure within `evaluateMany`; the others of the slice still count. */
+export interface EvaluationFailure {
+  readonly error: string;
+  /** True: not to be tried again in this thread (it ran into its timeout). */
+  readonly final?: boolean;
+}
+
 export interface ObjectiveDefinition<Resource = unknown> {
   /** ^[A-Za-z0-9_-]{1,64}$; what jobs name. */
   readonly name: string;
@@ -98,7 +105,7 @@ export interface ObjectiveDefinition<Resource = unknown> {
       readonly parameters: Record<string, TensorArray>;
       readonly context: EvaluationContext<Resource>;
     }[],
-  ): readonly Evaluation[] | Promise<readonly Evaluation[]>;
+  ): readonly (Evaluation | EvaluationFailure)[] | Promise<readonly (Evaluation | EvaluationFailure)[]>;
   /** Once a thread; its value is `context.resource`. */
   setup?(
     options: ObjectiveOptions,

@@ -1,0 +1,114 @@
+// What a worker tells the coordinator about an objective with given options: options with their defaults, tensors compiled
+// to a total form, and the code hash. Calls the objective's own functions; reads its data files for the hash.
+import { readFileSync } from 'node:fs';
+import { messageOf, SeedcastError } from '../../shared/errors.js';
+import type {
+  AuxiliaryDeclaration,
+  Dtype,
+  ObjectiveDescription,
+  ObjectiveOptions,
+} from '../../shared/objectives/types.js';
+import { sha256 } from './code-hash.js';
+import { compileTensors, fault, type Origin } from './compile-tensors.js';
+import { shown } from './definition.js';
+import type { LoadedObjective } from './load.js';
+
+/**
+ * Validates options and compiles the objective's tensors.
+ * @param defaultDtype of tensors that declare none: the method's.
+ * @throws SC_OBJECTIVE_OPTIONS where the objective refuses the options, SC_OBJECTIVE_FILE where its declarations are faulty.
+ */
+export async function describeObjective(
+  loaded: LoadedObjective,
+  options: ObjectiveOptions,
+  defaultDtype: Dtype,
+): Promise<ObjectiveDescription> {
+  const { definition, source } = loaded;
+  const { name } = definition;
+  const complete = checkOptions(
+    loaded,
+    await refusing(name, () => definition.validate?.(options) ?? options),
+  );
+  const declared = await refusing(name, () => definition.parameters(complete));
+  const auxiliary = (await refusing(name, () => definition.auxiliary?.(complete))) ?? null;
+  const files = await refusing(name, () => definition.files?.(complete) ?? []);
+  return {
+    name,
+    direction: definition.direction,
+    options: complete,
+    tensors: compileTensors(declared, defaultDtype, { objective: name, source }),
+    auxiliary: auxiliary === null ? null : compileAuxiliary(auxiliary, { objective: name, source }),
+    seeds: definition.seeds ?? 'per-direction',
+    code: files.length === 0 ? loaded.code : withFiles(loaded, files),
+  };
+}
+
+function compileAuxiliary(
+  { length, every = 16 }: AuxiliaryDeclaration,
+  origin: Origin,
+): { length: number; every: number } {
+  if (!Number.isInteger(length) || length < 1 || length > 1_000_000)
+    throw fault(
+      origin,
+      'auxiliary.length',
+      `the auxiliary length is ${shown(length)}`,
+      'give an integer from 1 to 1000000',
+    );
+  if (!Number.isInteger(every) || every < 1)
+    throw fault(
+      origin,
+      'auxiliary.every',
+      `the auxiliary is asked of every ${shown(every)}th member`,
+      'give an integer from 1',
+    );
+  return { length, every };
+}
+
+/** What reaches the genesis must survive JSON: no functions, no infinities, nothing nested past reason. */
+function checkOptions(loaded: LoadedObjective, options: ObjectiveOptions): ObjectiveOptions {
+  const plain = (value: unknown, depth: number): boolean => {
+    if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+    if (typeof value === 'number') return Number.isFinite(value);
+    if (typeof value !== 'object' || depth > 16) return false;
+    return (Array.isArray(value) ? value : Object.values(value)).every((part: unknown) =>
+      plain(part, depth + 1),
+    );
+  };
+  for (const [key, value] of Object.entries(options)) {
+    if (!plain(value, 0))
+      throw new SeedcastError(
+        'SC_OBJECTIVE_OPTIONS',
+        `option \`${key}\` of objective \`${loaded.definition.name}\` is ${shown(value)}`,
+        {
+          place: { field: `spec.objective.${key}` },
+          hint: 'options hold text, finite numbers, true, false, null, lists and objects of them',
+        },
+      );
+  }
+  return options;
+}
+
+async function refusing<T>(objective: string, call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (thrown) {
+    if (thrown instanceof SeedcastError) throw thrown;
+    throw new SeedcastError(
+      'SC_OBJECTIVE_OPTIONS',
+      `objective \`${objective}\` refuses its options: ${messageOf(thrown)}`,
+      { place: { field: 'spec.objective' }, cause: thrown },
+    );
+  }
+}
+
+function withFiles(loaded: LoadedObjective, files: readonly string[]): string {
+  try {
+    return sha256([loaded.code, ...files.map((file) => sha256(readFileSync(file)))].join('\n'));
+  } catch (cause) {
+    throw new SeedcastError(
+      'SC_OBJECTIVE_OPTIONS',
+      `a data file of objective \`${loaded.definition.name}\` cannot be read: ${messageOf(cause)}`,
+      { place: { field: 'spec.objective' }, hint: 'paths are those of the worker', cause },
+    );
+  }
+}
