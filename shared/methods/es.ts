@@ -1,0 +1,180 @@
+// Evolution strategies (Salimans, Ho, Chen, Sidor, Sutskever 2017, arXiv 1703.03864, Algorithm 2) with integer noise.
+//
+//   member 2k:   θ + σ_t f ε_k        member 2k+1:  θ − σ_t f ε_k        ε = e / s,  e integer noise of deviation s
+//   g = (1/M) Σ_i p_i ε_i             p: shaped fitness, larger is better; σ is absorbed in the learning rate (not for `raw`)
+//   u = −g + λ θ,   θ ← θ + f · optimiser(u)
+//
+// With centred ranks p is a multiple of 1/(2 (M−1)), so g = S · scale with S = Σ c_k e_k an exact integer: that sum is what
+// replicas rebuild, in any order. f is a tensor's own factor (`sigma` of its declaration). Arithmetic class I.
+import { SeedcastError } from '../errors.js';
+import { directionBlocks, exactSums } from '../arithmetic/class-i.js';
+import { adamRate, adamStep, momentumStep, sgdStep } from '../arithmetic/optimizers.js';
+import { centeredRankCoefficients, centeredRankScale, countedMembers, rawCoefficients, zScoreCoefficients } from '../arithmetic/shaping.js';
+import type { JobSpec } from '../job/spec.js';
+import type { StepUpdate } from '../ledger/records.js';
+import type { TensorArray } from '../objectives/types.js';
+import { accumulateBinomial, accumulateRademacher, fillBinomial, fillRademacher } from '../random/noise.js';
+import { PURPOSE } from '../random/purposes.js';
+import type { Method, MethodContext, Reduction, Scratch } from './method.js';
+import { type EsOptions, scheduleValue } from './options.js';
+
+/** Standard deviation and largest magnitude of each integer noise. */
+const NOISE = {
+  binomial: { deviation: 2, largest: 8, fill: fillBinomial, accumulate: accumulateBinomial },
+  rademacher: { deviation: 1, largest: 1, fill: fillRademacher, accumulate: accumulateRademacher },
+} as const;
+
+/** Coordinates whose sums are held at once: they stay in the first-level cache over all directions. */
+const TILE = 4096;
+
+function options(spec: JobSpec): EsOptions {
+  return spec.method;
+}
+
+export const es: Method = {
+  name: 'es',
+  version: 1,
+
+  slots(spec) {
+    const { optimizer } = options(spec);
+    return optimizer.name === 'adam' ? ['m', 'v'] : optimizer.name === 'momentum' ? ['v'] : [];
+  },
+
+  layout(spec) {
+    const { population, antithetic } = options(spec);
+    return { members: population, group: antithetic ? 2 : 1 };
+  },
+
+  reduce(spec, step, fitness, failed): Reduction {
+    const { antithetic, shaping, optimizer, learningRate, sigma, noise } = options(spec);
+    const skip = spec.onFailure === 'skip';
+    const shaped = skip ? fitness : withWorst(fitness, failed, shaping === 'centered-rank');
+    const skipped = skip ? failed : undefined;
+    // The shaping functions give g for noise of deviation 2.
+    const noiseScale = 2 / NOISE[noise].deviation;
+    const rate = scheduleValue(learningRate, step);
+    const common = {
+      rate: optimizer.name === 'adam' ? adamRate(rate, optimizer.beta1, optimizer.beta2, step + 1) : rate,
+    };
+    const ties = antithetic ? countTies(fitness, failed) : 0;
+    if (shaping === 'centered-rank') {
+      const coefficients = centeredRankCoefficients(shaped, antithetic, skipped);
+      const members = countedMembers(shaped.length, antithetic, skipped).length;
+      return { update: { ...common, coefficients, exponent: 0, scale: noiseScale * centeredRankScale(members) }, ties };
+    }
+    const { coefficients, exponent } =
+      shaping === 'z-score'
+        ? zScoreCoefficients(shaped, antithetic, skipped)
+        : rawCoefficients(shaped, scheduleValue(sigma, step), antithetic, skipped);
+    return { update: { ...common, coefficients, exponent, scale: noiseScale }, ties };
+  },
+
+  perturb(context, step, member, scratch, out) {
+    const { sigma, antithetic, noise } = options(context.spec);
+    const direction = antithetic ? member >>> 1 : member;
+    const sign = antithetic && (member & 1) === 1 ? -1 : 1;
+    fillNoise(context, step, direction, scratch);
+    const base = context.memory.parameters(step);
+    const scale = (sign * scheduleValue(sigma, step)) / NOISE[noise].deviation;
+    context.tensors.forEach((tensor, t) => {
+      const from = base[t];
+      const to = out[t];
+      if (from === undefined || to === undefined) return;
+      const offset = context.memory.offsets[t] ?? 0;
+      addNoise(from, to, scratch.noise.subarray(offset, offset + tensor.size), scale * tensor.sigma, NOISE[noise].largest);
+    });
+  },
+
+  apply(context, step, update, lo, hi) {
+    const { memory, tensors } = context;
+    const { largest } = NOISE[options(context.spec).noise];
+    const blocks = directionBlocks(update.coefficients, largest);
+    const sums = new Int32Array(Math.min(TILE, hi - lo));
+    const wide = new Float64Array(sums.length);
+    for (let t = 0; t < tensors.length; t++) {
+      const start = memory.offsets[t] ?? 0;
+      const end = memory.offsets[t + 1] ?? start;
+      for (let from = Math.max(lo, start); from < Math.min(hi, end); from += TILE) {
+        const to = Math.min(from + TILE, hi, end);
+        applyTile(context, step, update, t, from - start, to - start, blocks, sums.subarray(0, to - from), wide.subarray(0, to - from));
+      }
+    }
+    if (lo === 0) advanceStatistics(context, step, update);
+  },
+};
+
+/** Failed members become the worst of the step: below all (ranks), or as the worst finite one (values). */
+function withWorst(fitness: Float64Array, failed: Uint8Array, ranks: boolean): Float64Array {
+  let worst = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < fitness.length; i++) if (failed[i] === 0) worst = Math.min(worst, fitness[i] ?? worst);
+  return fitness.map((value, i) => (failed[i] === 0 ? value : ranks ? Number.NEGATIVE_INFINITY : worst));
+}
+
+function countTies(fitness: Float64Array, failed: Uint8Array): number {
+  let ties = 0;
+  for (let i = 0; i + 1 < fitness.length; i += 2) if (failed[i] === 0 && failed[i + 1] === 0 && fitness[i] === fitness[i + 1]) ties++;
+  return ties;
+}
+
+function fillNoise(context: MethodContext, step: number, direction: number, scratch: Scratch): void {
+  if (scratch.step === step && scratch.direction === direction) return;
+  const { fill } = NOISE[options(context.spec).noise];
+  context.tensors.forEach((tensor, t) => {
+    const offset = context.memory.offsets[t] ?? 0;
+    fill(context.key, PURPOSE.perturbation, t, direction, step, 0, scratch.noise.subarray(offset, offset + tensor.size));
+  });
+  scratch.step = step;
+  scratch.direction = direction;
+}
+
+/** to = from + scale·e, one rounding of the product and one of the sum in the tensor's type; `from` stays untouched. */
+function addNoise(from: TensorArray, to: TensorArray, noise: Int8Array, scale: number, largest: number): void {
+  // The product takes at most 17 values: round each once.
+  const products = from instanceof Float64Array ? new Float64Array(2 * largest + 1) : new Float32Array(2 * largest + 1);
+  const rounded = from instanceof Float64Array ? scale : Math.fround(scale);
+  for (let e = -largest; e <= largest; e++) products[e + largest] = rounded * e;
+  for (let j = 0; j < noise.length; j++) to[j] = (from[j] as number) + (products[(noise[j] as number) + largest] as number);
+}
+
+function applyTile(
+  context: MethodContext,
+  step: number,
+  update: StepUpdate,
+  tensorIndex: number,
+  lo: number,
+  hi: number,
+  blocks: readonly number[],
+  sums: Int32Array,
+  wide: Float64Array,
+): void {
+  const { memory, key } = context;
+  const { optimizer, weightDecay, noise } = options(context.spec);
+  const { accumulate } = NOISE[noise];
+  const floats = (array: TensorArray | undefined): Float32Array | Float64Array => {
+    if (array instanceof Float32Array || array instanceof Float64Array) return array;
+    throw new SeedcastError('SC_INTERNAL', `es: tensor ${tensorIndex} is not a float tensor`);
+  };
+  exactSums(
+    (first, last, into) => accumulate(key, PURPOSE.perturbation, tensorIndex, step, update.coefficients, first, last, lo, into),
+    blocks,
+    sums,
+    wide,
+  );
+  const range = { theta: floats(memory.parameters(step)[tensorIndex]), next: floats(memory.parameters(step + 1)[tensorIndex]), sums: wide, lo, hi };
+  const scalars = { scale: update.scale * 2 ** update.exponent, rate: update.rate, weightDecay, factor: context.tensors[tensorIndex]?.sigma ?? 1 };
+  const slot = (name: string) => {
+    const array = floats(memory.slot(name)[tensorIndex]);
+    return { from: array, to: array };
+  };
+  if (optimizer.name === 'adam') {
+    const { beta1, beta2, epsilon } = optimizer;
+    adamStep(range, { ...scalars, beta1, beta2, epsilon }, slot('m'), slot('v'));
+  } else if (optimizer.name === 'momentum') momentumStep(range, { ...scalars, momentum: optimizer.momentum }, slot('v'));
+  else sgdStep(range, scalars);
+}
+
+function advanceStatistics(context: MethodContext, step: number, update: StepUpdate): void {
+  const from = context.memory.statistics(step);
+  const to = context.memory.statistics(step + 1);
+  for (let i = 0; i < to.length; i++) to[i] = (from[i] ?? 0) + (update.auxiliary?.[i] ?? 0);
+}

@@ -1,0 +1,58 @@
+// The method interface: what to evaluate, how scalars become a record (coordinator only), how a record changes the state
+// (every replica). A method is one file of pure functions and one line in the registry.
+import type { Key } from '../random/philox.js';
+import type { JobSpec } from '../job/spec.js';
+import type { StepUpdate } from '../ledger/records.js';
+import type { CompiledTensor, TensorArray } from '../objectives/types.js';
+import type { UnitLayout } from '../wire/slices.js';
+import type { ReplicaMemory } from './memory.js';
+
+/** What the scalars of a step became, apart from the statistics that the coordinator folds itself. */
+export interface Reduction {
+  readonly update: Omit<StepUpdate, 'auxiliary'>;
+  /** Pairs whose two members tie. */
+  readonly ties: number;
+}
+
+/** The static part of a replica: all that is derived from the genesis once. */
+export interface MethodContext {
+  readonly spec: JobSpec;
+  readonly key: Key;
+  readonly tensors: readonly CompiledTensor[];
+  readonly memory: ReplicaMemory;
+}
+
+/** Noise kept between the two members of a pair; one a thread. */
+export interface Scratch {
+  /** One value a coordinate over all tensors. */
+  readonly noise: Int8Array;
+  step: number;
+  direction: number;
+}
+
+export interface Method {
+  readonly name: string;
+  /** Bumped when the same record would give another state. */
+  readonly version: number;
+  /** State arrays beside the parameters, one of each tensor's shape and type. */
+  slots(spec: JobSpec): readonly string[];
+  /** Members a step and how many share a direction. */
+  layout(spec: JobSpec): Pick<UnitLayout, 'members' | 'group'>;
+  /**
+   * Scalars to coefficients. `fitness`: one a member, larger is better, finite where `failed` is 0.
+   * A failed member counts by `spec.onFailure`: worst (below every other) or skip (no weight).
+   */
+  reduce(spec: JobSpec, step: number, fitness: Float64Array, failed: Uint8Array): Reduction;
+  /** Perturbed parameters of `member` at `step`, unbounded, written to `out` (one array a tensor). */
+  perturb(context: MethodContext, step: number, member: number, scratch: Scratch, out: readonly TensorArray[]): void;
+  /**
+   * state(step) → state(step + 1) for the coordinates [lo, hi) of all tensors laid end to end: reads the buffers of
+   * `step`, writes those of `step + 1`. Tiles are disjoint, so threads may run them in any order.
+   */
+  apply(context: MethodContext, step: number, update: StepUpdate, lo: number, hi: number): void;
+}
+
+/** A fresh scratch for replicas of `memory`'s size. */
+export function createScratch(coordinates: number): Scratch {
+  return { noise: new Int8Array(coordinates), step: -1, direction: -1 };
+}

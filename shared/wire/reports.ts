@@ -1,0 +1,143 @@
+// What people read: JSON on progress, event and heartbeat subjects, and the bodies of requests to the leader. `nats sub`
+// must show something readable, so names are whole words and units are in them.
+import { z } from 'zod';
+import { SeedcastError, messageOf } from '../errors.js';
+
+export const jobState = z.enum(['pending', 'running', 'paused', 'succeeded', 'failed', 'stopped', 'cancelled']);
+export type JobState = z.infer<typeof jobState>;
+
+const nullableNumber = z.number().nullable();
+
+export const heartbeatSchema = z.object({
+  v: z.literal(1),
+  worker: z.string(),
+  state: z.enum(['starting', 'idle', 'loading', 'working', 'draining']),
+  host: z.string(),
+  pid: z.number(),
+  version: z.string(),
+  engine: z.string(),
+  threads: z.number(),
+  /** Replicas it may hold, and bytes for them. */
+  capacity: z.object({ jobs: z.number(), memoryBytes: z.number() }),
+  /** Objective name → SHA-256 of its code. */
+  objectives: z.record(z.string(), z.string()),
+  jobs: z.record(
+    z.string(),
+    z.object({
+      ready: z.boolean(),
+      step: z.number(),
+      digest: z.string().nullable(),
+      evaluationsPerSecond: z.number(),
+      /** Why the worker cannot run the job; null when it can. */
+      problem: z.string().nullable(),
+    }),
+  ),
+});
+export type Heartbeat = z.infer<typeof heartbeatSchema>;
+
+export const progressSchema = z.object({
+  v: z.literal(1),
+  job: z.string(),
+  state: jobState,
+  step: z.number(),
+  steps: nullableNumber,
+  evaluations: z.number(),
+  fitness: z.object({ centre: nullableNumber, best: nullableNumber, mean: nullableNumber, deviation: nullableNumber }),
+  evaluationsPerSecond: z.number(),
+  workers: z.number(),
+  bytesPerStep: z.number(),
+  failedEvaluations: z.number(),
+  secondsElapsed: z.number(),
+  secondsLeft: nullableNumber,
+  hints: z.array(z.string()),
+  /** Why nothing moves, when it does not. */
+  waiting: z.string().nullable(),
+});
+export type Progress = z.infer<typeof progressSchema>;
+
+export const eventSchema = z.object({
+  v: z.literal(1),
+  job: z.string(),
+  time: z.string(),
+  type: z.string(),
+  step: z.number(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+export type JobEvent = z.infer<typeof eventSchema>;
+
+/** The last line of `--json`, and what `describe` shows of an ended job. */
+export const resultSchema = z.object({
+  type: z.literal('result'),
+  job: z.string(),
+  status: z.enum(['succeeded', 'failed', 'stopped', 'cancelled']),
+  stoppedBy: z.string(),
+  reason: z.string().nullable(),
+  steps: z.number(),
+  evaluations: z.number(),
+  fitness: z.object({ centre: nullableNumber, best: nullableNumber, mean: nullableNumber }),
+  digest: z.string().nullable(),
+  wallSeconds: z.number(),
+  bytesDown: z.number(),
+  bytesUp: z.number(),
+});
+export type JobResult = z.infer<typeof resultSchema>;
+
+export const jobSummarySchema = z.object({
+  job: z.string(),
+  name: z.string(),
+  state: jobState,
+  objective: z.string(),
+  method: z.string(),
+  created: z.string(),
+  step: z.number(),
+  evaluations: z.number(),
+  centre: nullableNumber,
+  best: nullableNumber,
+  workers: z.number(),
+  /** Why it does not run. */
+  reason: z.string().nullable(),
+  result: resultSchema.nullable(),
+});
+export type JobSummary = z.infer<typeof jobSummarySchema>;
+
+/** Bodies of requests; answers are `{ ok: true, ... }` or `{ ok: false, error }`. */
+export const submitRequestSchema = z.object({
+  job: z.string(),
+  name: z.string(),
+  spec: z.unknown(),
+  /** SHA-256 of uploaded start weights. */
+  init: z.string().nullable(),
+});
+export type SubmitRequest = z.infer<typeof submitRequestSchema>;
+
+export const controlRequestSchema = z.object({
+  job: z.string(),
+  action: z.enum(['pause', 'resume', 'stop', 'cancel', 'delete', 'extend']),
+  /** resume: other code than the genesis named may evaluate from here on. */
+  acceptCode: z.boolean().optional(),
+  /** extend: new stop rules, as a compiled spec has them. */
+  stop: z.unknown().optional(),
+});
+export type ControlRequest = z.infer<typeof controlRequestSchema>;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export function encodeJson(value: unknown): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+/** Checked JSON, or SC_MESSAGE_INVALID naming `what`. */
+export function decodeJson<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    throw new SeedcastError('SC_MESSAGE_INVALID', `${what} is not JSON: ${messageOf(cause)}`, { cause });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new SeedcastError('SC_MESSAGE_INVALID', `${what} has ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'a wrong form'}`);
+}

@@ -1,0 +1,42 @@
+// Who evaluates what in a round: units are the members of a step (in groups that share a direction) followed by the
+// repeats of the centre. Coordinator and workers compute the same slices from the plan, so no list crosses the wire.
+import type { PlanMessage } from './messages.js';
+
+export interface UnitLayout {
+  /** Members of the step; 0 in the final round. */
+  readonly members: number;
+  /** Members that share a direction: 2 when antithetic, else 1. A slice never splits a group. */
+  readonly group: number;
+  /** Centre or held-out repeats after the members. */
+  readonly repeats: number;
+}
+
+export function unitCount(layout: UnitLayout): number {
+  return layout.members + layout.repeats;
+}
+
+/** The unit at which cumulative `share` (in 1/65,536) ends. */
+export function boundary(layout: UnitLayout, share: number): number {
+  const unit = Math.round((unitCount(layout) * share) / 65536);
+  return unit < layout.members ? unit - (unit % layout.group) : unit;
+}
+
+/** Half-open range of units of one worker of the plan; null when it is not in the plan or its slice is empty. */
+export function sliceOf(layout: UnitLayout, plan: PlanMessage, worker: string): readonly [number, number] | null {
+  const index = plan.workers.indexOf(worker);
+  const share = plan.shares[index];
+  if (index < 0 || share === undefined) return null;
+  const from = index === 0 ? 0 : boundary(layout, plan.shares[index - 1] ?? 0);
+  const to = boundary(layout, share);
+  return to > from ? [from, to] : null;
+}
+
+/** Cumulative shares in 1/65,536 proportional to `weights` (all > 0); the last is 65,536. */
+export function cumulativeShares(weights: readonly number[]): number[] {
+  const total = weights.reduce((a, b) => a + b, 0);
+  let sum = 0;
+  return weights.map((weight, i) => {
+    sum += weight;
+    return i === weights.length - 1 ? 65536 : Math.round((65536 * sum) / total);
+  });
+}
