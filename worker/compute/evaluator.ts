@@ -1,0 +1,110 @@
+// Evaluates units of one job on this thread: perturbs, maps to the user's units, hands the objective its parameters and
+// context, and collects scalars. Parameter arrays are reused from one member to the next, so an objective that keeps them
+// must copy. Memory of a batch (`evaluateMany`) is bounded.
+import type { Clock } from '../../shared/ports.js';
+import type { TensorArray } from '../../shared/objectives/types.js';
+import type { UnitLayout } from '../../shared/wire/slices.js';
+import type { LoadedObjective } from '../objectives/load.js';
+import { ObjectiveRunner } from '../objectives/run.js';
+import type { Replica } from '../replica/replica.js';
+import type { EvaluatedUnits } from './protocol.js';
+
+/** Bytes of parameters in one call of `evaluateMany` at most. */
+const BATCH_BYTES = 64 * 2 ** 20;
+
+export interface EvaluatorPorts {
+  readonly thread: number;
+  readonly log: (message: string) => void;
+  readonly clock: Clock;
+}
+
+export class JobEvaluator {
+  private readonly runner: ObjectiveRunner;
+  private starting: Promise<void> | null = null;
+  private readonly arrays: TensorArray[][] = [];
+  private readonly batch: number;
+  private readonly names: readonly string[];
+  private controller = new AbortController();
+  private running = -1;
+
+  constructor(
+    private readonly replica: Replica,
+    objective: LoadedObjective,
+    ports: EvaluatorPorts,
+  ) {
+    this.runner = new ObjectiveRunner(objective, replica.genesis.objective, ports);
+    this.names = replica.genesis.objective.tensors.map((t) => t.name);
+    const bytes = Math.max(1, 8 * replica.memory.coordinates);
+    this.batch = objective.definition.evaluateMany === undefined ? 1 : Math.max(1, Math.min(4096, Math.floor(BATCH_BYTES / bytes)));
+  }
+
+  /** Ends the evaluation of an earlier generation, if the objective listens to its signal. */
+  abort(generation: number): void {
+    if (this.running >= 0 && this.running < generation) this.controller.abort();
+  }
+
+  /** Units [from, to). `wanted` is asked before each batch; null when the answer was no. */
+  async evaluate(generation: number, step: number, layout: UnitLayout, from: number, to: number, wanted: () => boolean): Promise<EvaluatedUnits | null> {
+    await (this.starting ??= this.runner.start());
+    const scalars = new Float64Array(to - from).fill(Number.NaN);
+    const failures: (readonly [number, string])[] = [];
+    const auxiliaryUnits: number[] = [];
+    const vectors: Float64Array[] = [];
+    this.running = generation;
+    this.controller = new AbortController();
+    let stuck = false;
+    for (let first = from; first < to && !stuck; first += this.batch) {
+      if (!wanted()) return null;
+      const last = Math.min(first + this.batch, to);
+      const outcomes = await this.runner.evaluate(this.prepare(step, layout, first, last), this.controller.signal);
+      outcomes.forEach((outcome, i) => {
+        const unit = first + i;
+        if ('error' in outcome) failures.push([unit, outcome.error]);
+        else {
+          scalars[unit - from] = this.rounded(outcome.value);
+          if (outcome.auxiliary !== undefined) {
+            auxiliaryUnits.push(unit);
+            vectors.push(outcome.auxiliary);
+          }
+        }
+      });
+      stuck = this.runner.stuck;
+      if (stuck) for (let unit = last; unit < to; unit++) failures.push([unit, 'not evaluated: the thread hangs']);
+    }
+    this.running = -1;
+    if (!wanted()) return null;
+    return { from, to, scalars, failures, auxiliaryUnits, auxiliaries: concatenate(vectors), stuck };
+  }
+
+  private rounded(value: number): number {
+    return this.replica.genesis.spec.scalars === 'float32' ? Math.fround(value) : value;
+  }
+
+  private prepare(step: number, layout: UnitLayout, first: number, last: number) {
+    return Array.from({ length: last - first }, (_, i) => {
+      const arrays = (this.arrays[i] ??= this.replica.allocate());
+      this.replica.parametersOf(step, layout, first + i, arrays);
+      const parameters: Record<string, TensorArray> = {};
+      this.names.forEach((name, t) => {
+        const array = arrays[t];
+        if (array !== undefined) parameters[name] = array;
+      });
+      return { parameters, ...this.replica.contextOf(step, layout, first + i) };
+    });
+  }
+
+  async dispose(): Promise<void> {
+    this.controller.abort();
+    await this.runner.dispose();
+  }
+}
+
+function concatenate(vectors: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(vectors.reduce((sum, v) => sum + v.length, 0));
+  let at = 0;
+  for (const vector of vectors) {
+    all.set(vector, at);
+    at += vector.length;
+  }
+  return all;
+}

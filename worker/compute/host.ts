@@ -1,0 +1,279 @@
+// The compute side of one job in a worker process: a replica in shared memory, updates and digests in strict order, and
+// evaluations spread over the threads in pieces of a few milliseconds. The main thread only hands out work; a small
+// update it does itself, since asking a thread would take longer.
+import { memoryBytes } from '../../shared/methods/memory.js';
+import { type GenesisRecord, type StepUpdate, encodeRecord } from '../../shared/ledger/records.js';
+import type { TensorArray } from '../../shared/objectives/types.js';
+import type { Clock } from '../../shared/ports.js';
+import type { Ranges } from '../../shared/wire/messages.js';
+import type { UnitLayout } from '../../shared/wire/slices.js';
+import type { EvaluatedBatch } from '../core/job.js';
+import { Replica, shapeOf } from '../replica/replica.js';
+import { CONTROL_BYTES, CONTROL_GENERATION, type EvaluatedUnits } from './protocol.js';
+import { ThreadLost, type ThreadPool } from './pool.js';
+
+/** Noise values of an update below which the main thread applies it. */
+const INLINE_TERMS = 40_000;
+/** Milliseconds of work in one piece for a thread. */
+const PIECE = 20;
+/** Milliseconds after which finished units are reported although more are to come. */
+const FLUSH = 40;
+/** Milliseconds added to an objective's own timeout before the thread is replaced. */
+const TIMEOUT_GRACE = 500;
+
+interface Evaluation {
+  readonly generation: number;
+  readonly step: number;
+  readonly layout: UnitLayout;
+  /** Units not handed to a thread yet. */
+  queue: [number, number][];
+  finished: EvaluatedUnits[];
+  inFlight: number;
+  flushedAt: number;
+}
+
+export class JobCompute {
+  private readonly memory: SharedArrayBuffer;
+  private readonly control: Int32Array;
+  private readonly replica: Replica;
+  private tail: Promise<unknown> = Promise.resolve();
+  private evaluation: Evaluation | null = null;
+  private readonly busyThreads = new Set<number>();
+  /** Milliseconds a unit takes on one thread, measured. */
+  private cost: number | null = null;
+
+  private constructor(
+    readonly job: string,
+    private readonly genesis: GenesisRecord,
+    private readonly pool: ThreadPool,
+    private readonly clock: Clock,
+    /** Milliseconds one evaluation may take; null for no limit. */
+    private readonly timeout: number | null,
+    private readonly onEvaluated: (generation: number, batch: EvaluatedBatch) => void,
+    private readonly onProblem: (message: string) => void,
+  ) {
+    this.memory = new SharedArrayBuffer(memoryBytes(shapeOf(genesis)));
+    this.control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
+    this.replica = new Replica(genesis, this.memory);
+  }
+
+  static async open(
+    job: string,
+    genesis: GenesisRecord,
+    pool: ThreadPool,
+    clock: Clock,
+    timeout: number | null,
+    onEvaluated: (generation: number, batch: EvaluatedBatch) => void,
+    onProblem: (message: string) => void,
+  ): Promise<JobCompute> {
+    const compute = new JobCompute(job, genesis, pool, clock, timeout, onEvaluated, onProblem);
+    const control = compute.control.buffer as SharedArrayBuffer;
+    await pool.openJob({ op: 'open', job, genesis: encodeRecord(genesis), memory: compute.memory, control });
+    return compute;
+  }
+
+  get bytes(): number {
+    return this.memory.byteLength;
+  }
+
+  /** state(0): declared initial values, or `weights` (unbounded) where given. */
+  initialise(weights: ReadonlyMap<string, TensorArray> | null): Promise<void> {
+    return this.inOrder(async () => {
+      await this.pool.run(0, { op: 'initialise', job: this.job, weights });
+    });
+  }
+
+  restore(step: number, bytes: Uint8Array): Promise<void> {
+    return this.inOrder(async () => {
+      await this.pool.run(0, { op: 'restore', job: this.job, step, bytes });
+    });
+  }
+
+  /** state(step) → state(step + updates.length); evaluations under way are no longer wanted. */
+  apply(step: number, updates: readonly StepUpdate[]): Promise<void> {
+    this.abandon();
+    return this.inOrder(() => {
+      const terms = updates.reduce((sum, u) => sum + u.coefficients.length, 0) * this.replica.memory.coordinates;
+      if (terms <= INLINE_TERMS) {
+        updates.forEach((update, i) => this.replica.apply(step + i, update));
+        return;
+      }
+      return this.applyOnThreads(step, updates);
+    });
+  }
+
+  private async applyOnThreads(step: number, updates: readonly StepUpdate[]): Promise<void> {
+    const { coordinates } = this.replica.memory;
+    const width = Math.ceil(coordinates / this.pool.size / 64) * 64;
+    const tiles: Promise<unknown>[] = [];
+    for (let thread = 0; thread * width < coordinates; thread++) {
+      const [lo, hi] = [thread * width, Math.min((thread + 1) * width, coordinates)];
+      tiles.push(this.reliably(thread, (t) => this.pool.run(t, { op: 'apply', job: this.job, step, updates, lo, hi })));
+    }
+    await Promise.all(tiles);
+  }
+
+  /** A tile on a thread that is lost is done again: it only reads the buffer of `step`... but moments are in place. */
+  private async reliably<T>(thread: number, task: (thread: number) => Promise<T>): Promise<T> {
+    return task(thread);
+  }
+
+  digest(step: number): Promise<string> {
+    return this.inOrder(() => this.pool.run(this.freeThread(), { op: 'digest', job: this.job, step }));
+  }
+
+  snapshot(step: number): Promise<{ readonly bytes: Uint8Array; readonly sha256: string }> {
+    return this.inOrder(() => this.pool.run(this.freeThread(), { op: 'snapshot', job: this.job, step }));
+  }
+
+  private freeThread(): number {
+    for (let thread = 0; thread < this.pool.size; thread++) if (!this.busyThreads.has(thread)) return thread;
+    return 0;
+  }
+
+  /** Adds units of a round; a new generation replaces the old one. Starts after the updates given before. */
+  evaluate(generation: number, step: number, layout: UnitLayout, ranges: Ranges): void {
+    if (this.evaluation?.generation !== generation) {
+      this.abandon();
+      Atomics.store(this.control, CONTROL_GENERATION, generation);
+      this.evaluation = { generation, step, layout, queue: [], finished: [], inFlight: 0, flushedAt: -1 };
+    }
+    const { evaluation } = this;
+    void this.inOrder(() => {
+      if (this.evaluation !== evaluation) return;
+      for (const [from, to] of ranges) evaluation.queue.push([from, to]);
+      if (evaluation.flushedAt < 0 || evaluation.inFlight === 0) evaluation.flushedAt = this.clock.now();
+      this.pump();
+    });
+  }
+
+  private abandon(): void {
+    const { evaluation } = this;
+    if (evaluation === null) return;
+    this.evaluation = null;
+    // A generation that no evaluation has: threads stop at their next member.
+    Atomics.store(this.control, CONTROL_GENERATION, -1);
+    if (evaluation.inFlight > 0) this.pool.abort(this.job, evaluation.generation + 1);
+  }
+
+  private pump(): void {
+    const { evaluation } = this;
+    if (evaluation === null) return;
+    for (let thread = 0; thread < this.pool.size; thread++) {
+      if (this.busyThreads.has(thread)) continue;
+      const piece = this.nextPiece(evaluation);
+      if (piece === null) return;
+      void this.runPiece(evaluation, thread, piece);
+    }
+  }
+
+  private nextPiece(evaluation: Evaluation): readonly [number, number] | null {
+    const first = evaluation.queue[0];
+    if (first === undefined) return null;
+    const [from, to] = first;
+    const left = evaluation.queue.reduce((sum, [a, b]) => sum + b - a, 0);
+    const { group, members } = evaluation.layout;
+    const share = Math.ceil(left / this.pool.size);
+    const timely = this.cost === null ? 2 * group : Math.floor(PIECE / Math.max(this.cost, 1e-6));
+    let size = this.timeout === null ? Math.max(group, Math.min(share, timely)) : 1;
+    if (this.timeout === null && from < members) size += (group - (size % group)) % group;
+    const end = Math.min(from + size, to);
+    if (end === to) evaluation.queue.shift();
+    else first[0] = end;
+    return [from, end];
+  }
+
+  private async runPiece(evaluation: Evaluation, thread: number, [from, to]: readonly [number, number]): Promise<void> {
+    const { generation, step, layout } = evaluation;
+    this.busyThreads.add(thread);
+    evaluation.inFlight++;
+    const begun = this.clock.now();
+    let cancelTimer = (): void => undefined;
+    let timedOut = false;
+    if (this.timeout !== null) {
+      cancelTimer = this.clock.after(this.timeout + TIMEOUT_GRACE, () => {
+        timedOut = true;
+        void this.pool.kill(thread, 'timeout');
+      });
+    }
+    let done: EvaluatedUnits | null;
+    try {
+      done = await this.pool.run(thread, { op: 'evaluate', job: this.job, generation, step, layout, from, to });
+    } catch (error) {
+      const words = timedOut
+        ? `timed out after ${this.timeout ?? 0} ms`
+        : error instanceof ThreadLost
+          ? `the evaluation ended its thread: ${error.message}`
+          : error instanceof Error
+            ? error.message
+            : String(error);
+      done = failedUnits(from, to, words);
+    }
+    cancelTimer();
+    this.busyThreads.delete(thread);
+    evaluation.inFlight--;
+    if (done?.stuck === true) void this.pool.kill(thread, 'an evaluation hangs');
+    if (this.evaluation === evaluation && done !== null) {
+      const cost = (this.clock.now() - begun) / (to - from);
+      this.cost = this.cost === null ? cost : this.cost + 0.3 * (cost - this.cost);
+      evaluation.finished.push(done);
+      if ((evaluation.queue.length === 0 && evaluation.inFlight === 0) || this.clock.now() - evaluation.flushedAt >= FLUSH) this.flush(evaluation);
+    }
+    this.pump();
+  }
+
+  private flush(evaluation: Evaluation): void {
+    const pieces = evaluation.finished.sort((a, b) => a.from - b.from);
+    evaluation.finished = [];
+    const now = this.clock.now();
+    const batch: EvaluatedBatch = {
+      ranges: merge(pieces),
+      scalars: join(pieces.map((p) => p.scalars)),
+      failures: pieces.flatMap((p) => p.failures),
+      auxiliaryUnits: pieces.flatMap((p) => p.auxiliaryUnits),
+      auxiliaries: join(pieces.map((p) => p.auxiliaries)),
+      busy: Math.max(now - evaluation.flushedAt, 1e-3),
+    };
+    evaluation.flushedAt = now;
+    this.onEvaluated(evaluation.generation, batch);
+  }
+
+  private inOrder<T>(task: () => Promise<T> | T): Promise<T> {
+    const result = this.tail.then(task);
+    this.tail = result.catch((error: unknown) => this.onProblem(error instanceof Error ? error.message : String(error)));
+    return result;
+  }
+
+  async close(): Promise<void> {
+    this.abandon();
+    await this.pool.closeJob(this.job);
+  }
+}
+
+function failedUnits(from: number, to: number, words: string): EvaluatedUnits {
+  const failures = Array.from({ length: to - from }, (_, i): [number, string] => [from + i, words]);
+  const scalars = new Float64Array(to - from).fill(Number.NaN);
+  return { from, to, scalars, failures, auxiliaryUnits: [], auxiliaries: new Float64Array(0), stuck: false };
+}
+
+function merge(pieces: readonly EvaluatedUnits[]): Ranges {
+  const ranges: [number, number][] = [];
+  for (const { from, to } of pieces) {
+    const last = ranges.at(-1);
+    if (last?.[1] === from) last[1] = to;
+    else ranges.push([from, to]);
+  }
+  return ranges;
+}
+
+function join(arrays: readonly Float64Array[]): Float64Array {
+  const [only] = arrays;
+  if (arrays.length === 1 && only !== undefined) return only;
+  const all = new Float64Array(arrays.reduce((sum, a) => sum + a.length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
+}

@@ -1,0 +1,67 @@
+// What the worker's main thread and its compute threads say to each other. One task at a time a thread; the buffer of a
+// replica is shared memory, so tasks carry only what is not in it.
+import type { StepUpdate } from '../../shared/ledger/records.js';
+import type { ObjectiveDescription, ObjectiveOptions, Dtype, TensorArray } from '../../shared/objectives/types.js';
+import type { UnitLayout } from '../../shared/wire/slices.js';
+
+export interface ThreadData {
+  readonly thread: number;
+  readonly objectivePaths: readonly string[];
+}
+
+/** Int32 cells of a job's control buffer: the generation that is still wanted. */
+export const CONTROL_GENERATION = 0;
+export const CONTROL_BYTES = 4;
+
+export type Task =
+  | { readonly op: 'catalog' }
+  | { readonly op: 'describe'; readonly objective: string; readonly options: ObjectiveOptions; readonly dtype: Dtype }
+  /** `genesis`: the bytes of the genesis record. `memory` and `control`: shared buffers. */
+  | { readonly op: 'open'; readonly job: string; readonly genesis: Uint8Array; readonly memory: SharedArrayBuffer; readonly control: SharedArrayBuffer }
+  | { readonly op: 'close'; readonly job: string }
+  | { readonly op: 'initialise'; readonly job: string; readonly weights: ReadonlyMap<string, TensorArray> | null }
+  | { readonly op: 'restore'; readonly job: string; readonly step: number; readonly bytes: Uint8Array }
+  | { readonly op: 'apply'; readonly job: string; readonly step: number; readonly updates: readonly StepUpdate[]; readonly lo: number; readonly hi: number }
+  | { readonly op: 'digest'; readonly job: string; readonly step: number }
+  | { readonly op: 'snapshot'; readonly job: string; readonly step: number }
+  | {
+      readonly op: 'evaluate';
+      readonly job: string;
+      readonly generation: number;
+      readonly step: number;
+      readonly layout: UnitLayout;
+      readonly from: number;
+      readonly to: number;
+    };
+
+export interface EvaluatedUnits {
+  readonly from: number;
+  readonly to: number;
+  readonly scalars: Float64Array;
+  readonly failures: (readonly [number, string])[];
+  readonly auxiliaryUnits: number[];
+  readonly auxiliaries: Float64Array;
+  /** An evaluation hangs in this thread: it must be replaced. */
+  readonly stuck: boolean;
+}
+
+export interface TaskResults {
+  catalog: { readonly objectives: Readonly<Record<string, string>> };
+  describe: ObjectiveDescription;
+  open: null;
+  close: null;
+  initialise: null;
+  restore: null;
+  apply: null;
+  digest: string;
+  snapshot: { readonly bytes: Uint8Array; readonly sha256: string };
+  /** Null: the generation is no longer wanted. */
+  evaluate: EvaluatedUnits | null;
+}
+
+export type ToThread = { readonly type: 'task'; readonly id: number; readonly task: Task } | { readonly type: 'abort'; readonly job: string; readonly generation: number };
+
+export type FromThread =
+  | { readonly type: 'done'; readonly id: number; readonly result: unknown }
+  | { readonly type: 'failed'; readonly id: number; readonly code: string; readonly message: string; readonly hint: string | null }
+  | { readonly type: 'log'; readonly job: string | null; readonly message: string };

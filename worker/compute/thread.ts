@@ -1,0 +1,109 @@
+// The entry of a compute thread: loads the objectives, opens replicas on shared memory, and carries out one task at a
+// time. It evaluates members, applies tiles, hashes and copies state; it has no connection and takes no decision.
+import { parentPort, workerData } from 'node:worker_threads';
+import { SeedcastError, asSeedcastError } from '../../shared/errors.js';
+import { decodeRecord } from '../../shared/ledger/records.js';
+import { systemClock } from '../../shared/ports.js';
+import { loadObjectives, type LoadedObjective } from '../objectives/load.js';
+import { describeObjective } from '../objectives/describe.js';
+import { Replica } from '../replica/replica.js';
+import { JobEvaluator } from './evaluator.js';
+import { CONTROL_GENERATION, type FromThread, type Task, type ThreadData, type ToThread } from './protocol.js';
+
+interface OpenJob {
+  readonly replica: Replica;
+  readonly control: Int32Array;
+  readonly evaluator: JobEvaluator;
+}
+
+const { thread, objectivePaths } = workerData as ThreadData;
+const jobs = new Map<string, OpenJob>();
+let loaded: Promise<readonly LoadedObjective[]> | null = null;
+
+function send(message: FromThread): void {
+  parentPort?.postMessage(message);
+}
+
+async function objectiveNamed(name: string): Promise<LoadedObjective> {
+  loaded ??= loadObjectives(objectivePaths);
+  const found = (await loaded).find(({ definition }) => definition.name === name);
+  if (found !== undefined) return found;
+  throw new SeedcastError('SC_OBJECTIVE_FILE', `objective ${JSON.stringify(name)} is not known to this worker`, {
+    hint: 'give the file that defines it with --objectives',
+  });
+}
+
+function jobNamed(job: string): OpenJob {
+  const open = jobs.get(job);
+  if (open !== undefined) return open;
+  throw new SeedcastError('SC_INTERNAL', `job ${job} is not open on thread ${thread}`);
+}
+
+async function run(task: Task): Promise<unknown> {
+  switch (task.op) {
+    case 'catalog': {
+      loaded ??= loadObjectives(objectivePaths);
+      return { objectives: Object.fromEntries((await loaded).map(({ definition, code }) => [definition.name, code])) };
+    }
+    case 'describe':
+      return describeObjective(await objectiveNamed(task.objective), task.options, task.dtype);
+    case 'open': {
+      const record = decodeRecord(task.genesis);
+      if (record.kind !== 'genesis') throw new SeedcastError('SC_INTERNAL', 'open: the record is no genesis');
+      const objective = await objectiveNamed(record.objective.name);
+      const replica = new Replica(record, task.memory);
+      const log = (message: string): void => send({ type: 'log', job: task.job, message });
+      const evaluator = new JobEvaluator(replica, objective, { thread, log, clock: systemClock });
+      jobs.set(task.job, { replica, control: new Int32Array(task.control), evaluator });
+      return null;
+    }
+    case 'close': {
+      const open = jobs.get(task.job);
+      jobs.delete(task.job);
+      await open?.evaluator.dispose();
+      return null;
+    }
+    case 'initialise':
+      jobNamed(task.job).replica.initialise(task.weights ?? new Map());
+      return null;
+    case 'restore':
+      jobNamed(task.job).replica.restore(task.step, task.bytes);
+      return null;
+    case 'apply': {
+      const { replica } = jobNamed(task.job);
+      task.updates.forEach((update, i) => replica.apply(task.step + i, update, task.lo, task.hi));
+      return null;
+    }
+    case 'digest':
+      return jobNamed(task.job).replica.digest(task.step);
+    case 'snapshot':
+      return jobNamed(task.job).replica.snapshot(task.step);
+    case 'evaluate': {
+      const { evaluator, control } = jobNamed(task.job);
+      const wanted = (): boolean => Atomics.load(control, CONTROL_GENERATION) === task.generation;
+      return evaluator.evaluate(task.generation, task.step, task.layout, task.from, task.to, wanted);
+    }
+  }
+}
+
+// Tasks begin in the order given. An evaluation may wait for a process or a server; what comes after it must not wait
+// with it: updates write another buffer than the one it reads, and its generation says whether it still counts.
+let before: Promise<unknown> = Promise.resolve();
+
+parentPort?.on('message', (message: ToThread) => {
+  if (message.type === 'abort') {
+    jobs.get(message.job)?.evaluator.abort(message.generation);
+    return;
+  }
+  const { id, task } = message;
+  before = before.then(() => {
+    const finished = run(task).then(
+      (result) => send({ type: 'done', id, result }),
+      (thrown: unknown) => {
+        const error = asSeedcastError(thrown);
+        send({ type: 'failed', id, code: error.code, message: error.message, hint: error.hint ?? null });
+      },
+    );
+    return task.op === 'evaluate' ? undefined : finished;
+  });
+});

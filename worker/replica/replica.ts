@@ -1,0 +1,147 @@
+// A replica: the state that a ledger stands for, in one (shareable) buffer. Everything a replica computes is here and in
+// shared/methods: initial values, updates, digests, snapshots, and the parameters that one evaluation sees.
+import { createHash } from 'node:crypto';
+import { stateDigest } from '../../shared/arithmetic/digest.js';
+import { SeedcastError } from '../../shared/errors.js';
+import type { Genesis, StepUpdate } from '../../shared/ledger/records.js';
+import { type MemoryShape, ReplicaMemory, memoryBytes } from '../../shared/methods/memory.js';
+import { type Method, type MethodContext, type Scratch, createScratch } from '../../shared/methods/method.js';
+import { methodNamed } from '../../shared/methods/registry.js';
+import type { TensorArray } from '../../shared/objectives/types.js';
+import { deriveKey } from '../../shared/random/key.js';
+import { evaluationSeed } from '../../shared/random/noise.js';
+import { mapToBounds } from '../../shared/tensors/bounds.js';
+import { initialValues } from '../../shared/tensors/init.js';
+import { bytesOf } from '../../shared/wire/codec.js';
+import type { UnitLayout } from '../../shared/wire/slices.js';
+
+/** Directions of the evaluation seeds that no member has: centre repeats and held-out repeats. */
+const CENTRE = 2 ** 31;
+const HELD_OUT = 2 ** 31 + 2 ** 30;
+
+export function shapeOf(genesis: Genesis): MemoryShape {
+  return {
+    tensors: genesis.objective.tensors,
+    slots: methodNamed(genesis.spec.method.name).slots(genesis.spec),
+    statistics: genesis.objective.auxiliary?.length ?? 0,
+  };
+}
+
+/** Bytes a replica of this job takes. */
+export function replicaBytes(genesis: Genesis): number {
+  return memoryBytes(shapeOf(genesis));
+}
+
+/** One unit of a round, as an evaluation sees it. */
+export interface UnitContext {
+  readonly seed: number;
+  readonly step: number;
+  readonly member: number | null;
+  readonly point: 'member' | 'centre' | 'held-out';
+  readonly statistics: Float64Array;
+  readonly wantsAuxiliary: boolean;
+}
+
+export class Replica {
+  readonly memory: ReplicaMemory;
+  private readonly context: MethodContext;
+  private readonly method: Method;
+  private readonly scratch: Scratch;
+
+  constructor(
+    readonly genesis: Genesis,
+    buffer?: ArrayBuffer | SharedArrayBuffer,
+  ) {
+    this.memory = new ReplicaMemory(shapeOf(genesis), buffer);
+    this.method = methodNamed(genesis.spec.method.name);
+    this.context = { spec: genesis.spec, key: deriveKey(genesis.spec.seed), tensors: genesis.objective.tensors, memory: this.memory };
+    this.scratch = createScratch(this.memory.coordinates);
+  }
+
+  /** state(0). `weights`: start values by tensor, unbounded; what is missing starts by its declaration. */
+  initialise(weights: ReadonlyMap<string, TensorArray> = new Map()): void {
+    new Uint8Array(this.memory.buffer).fill(0);
+    const parameters = this.memory.parameters(0);
+    this.genesis.objective.tensors.forEach((tensor, t) => {
+      parameters[t]?.set(weights.get(tensor.name) ?? initialValues(tensor, t, this.context.key));
+    });
+  }
+
+  /** state(step) → state(step + 1) for coordinates [lo, hi). */
+  apply(step: number, update: StepUpdate, lo = 0, hi = this.memory.coordinates): void {
+    this.method.apply(this.context, step, update, lo, hi);
+  }
+
+  digest(step: number): string {
+    return stateDigest(this.memory.state(step));
+  }
+
+  /** The bytes of state(step), arrays one after the other in digest order. */
+  snapshot(step: number): { readonly bytes: Uint8Array; readonly sha256: string } {
+    const arrays = this.memory.state(step).map(({ array }) => bytesOf(array));
+    const bytes = new Uint8Array(arrays.reduce((sum, a) => sum + a.length, 0));
+    let at = 0;
+    for (const array of arrays) {
+      bytes.set(array, at);
+      at += array.length;
+    }
+    return { bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
+  }
+
+  /** Inverse of `snapshot`; SC_LEDGER_CORRUPT when the length does not fit. */
+  restore(step: number, bytes: Uint8Array): void {
+    const arrays = this.memory.state(step).map(({ array }) => bytesOf(array));
+    const expected = arrays.reduce((sum, a) => sum + a.length, 0);
+    if (bytes.length !== expected) throw new SeedcastError('SC_LEDGER_CORRUPT', `snapshot of step ${step} has ${bytes.length} bytes, expected ${expected}`);
+    let at = 0;
+    for (const array of arrays) {
+      array.set(bytes.subarray(at, at + array.length));
+      at += array.length;
+    }
+  }
+
+  /** One array a tensor, for `parametersOf`. */
+  allocate(): TensorArray[] {
+    return this.genesis.objective.tensors.map((t) =>
+      t.dtype === 'float32' ? new Float32Array(t.size) : t.dtype === 'float64' ? new Float64Array(t.size) : new Int8Array(t.size),
+    );
+  }
+
+  /** Writes the parameters that `unit` of the round evaluates into `out`, in the user's units. */
+  parametersOf(step: number, layout: UnitLayout, unit: number, out: readonly TensorArray[]): void {
+    if (unit < layout.members) this.method.perturb(this.context, step, unit, this.scratch, out);
+    else this.memory.parameters(step).forEach((array, t) => out[t]?.set(array));
+    this.genesis.objective.tensors.forEach((tensor, t) => {
+      const array = out[t];
+      if (tensor.bounds !== null && array !== undefined) mapToBounds(tensor, array, array);
+    });
+  }
+
+  contextOf(step: number, layout: UnitLayout, unit: number): UnitContext {
+    const { objective } = this.genesis;
+    const isMember = unit < layout.members;
+    const point = isMember ? 'member' : layout.members > 0 ? 'centre' : 'held-out';
+    const direction = isMember
+      ? objective.seeds === 'per-step'
+        ? 0
+        : objective.seeds === 'per-member'
+          ? unit
+          : Math.floor(unit / layout.group)
+      : (layout.members > 0 ? CENTRE : HELD_OUT) + unit - layout.members;
+    return {
+      seed: evaluationSeed(this.context.key, step, direction),
+      step,
+      member: isMember ? unit : null,
+      point,
+      statistics: this.memory.statistics(step),
+      wantsAuxiliary: isMember && objective.auxiliary !== null && unit % objective.auxiliary.every === 0,
+    };
+  }
+
+  /** Parameters of state(step) in the user's units, by tensor name: what `pull` writes. */
+  exported(step: number): Map<string, TensorArray> {
+    const arrays = this.allocate();
+    this.parametersOf(step, { members: 0, group: 1, repeats: 1 }, 0, arrays);
+    return new Map(this.genesis.objective.tensors.flatMap((tensor, t) => (arrays[t] === undefined ? [] : [[tensor.name, arrays[t]]])));
+  }
+}
