@@ -44,12 +44,13 @@ export class JobCompute {
 
   private constructor(
     readonly job: string,
-    private readonly genesis: GenesisRecord,
+    genesis: GenesisRecord,
     private readonly pool: ThreadPool,
     private readonly clock: Clock,
     /** Milliseconds one evaluation may take; null for no limit. */
     private readonly timeout: number | null,
     private readonly onEvaluated: (generation: number, batch: EvaluatedBatch) => void,
+    /** The replica can no longer be trusted (a thread was lost in an update): it must be built again. */
     private readonly onProblem: (message: string) => void,
   ) {
     this.memory = new SharedArrayBuffer(memoryBytes(shapeOf(genesis)));
@@ -102,20 +103,18 @@ export class JobCompute {
     });
   }
 
+  /** Tiles go to threads that do not evaluate; a stale evaluation may hold its thread for long. */
   private async applyOnThreads(step: number, updates: readonly StepUpdate[]): Promise<void> {
     const { coordinates } = this.replica.memory;
-    const width = Math.ceil(coordinates / this.pool.size / 64) * 64;
-    const tiles: Promise<unknown>[] = [];
-    for (let thread = 0; thread * width < coordinates; thread++) {
-      const [lo, hi] = [thread * width, Math.min((thread + 1) * width, coordinates)];
-      tiles.push(this.reliably(thread, (t) => this.pool.run(t, { op: 'apply', job: this.job, step, updates, lo, hi })));
-    }
+    const all = Array.from({ length: this.pool.size }, (_, thread) => thread);
+    const free = all.filter((thread) => !this.busyThreads.has(thread));
+    const threads = free.length > 0 ? free : all;
+    const width = Math.ceil(coordinates / threads.length / 64) * 64;
+    const tiles = threads.map((thread, i) => {
+      const [lo, hi] = [Math.min(i * width, coordinates), Math.min((i + 1) * width, coordinates)];
+      return lo === hi ? null : this.pool.run(thread, { op: 'apply', job: this.job, step, updates, lo, hi });
+    });
     await Promise.all(tiles);
-  }
-
-  /** A tile on a thread that is lost is done again: it only reads the buffer of `step`... but moments are in place. */
-  private async reliably<T>(thread: number, task: (thread: number) => Promise<T>): Promise<T> {
-    return task(thread);
   }
 
   digest(step: number): Promise<string> {
