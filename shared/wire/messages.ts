@@ -215,20 +215,24 @@ export const resultMessage = {
 
 /** Which jobs a worker holds: sent when it changes, and in answer to `ask`. */
 export interface PlacementMessage {
-  readonly epoch: number;
+  /** Grows with every placement of a leader; an older one is ignored. */
+  readonly version: number;
   readonly jobs: readonly string[];
+  /** Of these, the ones whose replica is to be built again. */
+  readonly rebuild: readonly string[];
 }
 
 export const placementMessage = {
-  encode: (m: PlacementMessage): Uint8Array => encode({ v: WIRE_VERSION, epoch: m.epoch, jobs: m.jobs }),
+  encode: (m: PlacementMessage): Uint8Array => encode({ v: WIRE_VERSION, version: m.version, jobs: m.jobs, rebuild: m.rebuild }),
   decode(bytes: Uint8Array): PlacementMessage {
     const what = 'placement message';
     const r = open(bytes, what);
-    const jobs = r.array('jobs', 4096).map((job) => {
-      if (typeof job !== 'string') throw invalid(what, 'has a job that is no string');
-      return job;
-    });
-    return { epoch: r.integer('epoch', 0, MAX_EPOCH), jobs };
+    const strings = (field: string): string[] =>
+      r.array(field, 4096).map((job) => {
+        if (typeof job !== 'string') throw invalid(what, `has a job in ${field} that is no string`);
+        return job;
+      });
+    return { version: r.integer('version', 0, MAX_EPOCH), jobs: strings('jobs'), rebuild: strings('rebuild') };
   },
 };
 

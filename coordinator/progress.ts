@@ -1,0 +1,66 @@
+// Speeds for progress, and the hints that tell a user what to change. Pure.
+import type { LedgerView } from '../shared/ledger/fold.js';
+
+/** Weight halves over this many milliseconds. */
+const HALF_LIFE = 2000;
+/** Steps of ties before the hint. */
+const TIE_STEPS = 10;
+
+export class ProgressMeter {
+  private evaluations = 0;
+  private markEvaluations = 0;
+  private markSteps: number;
+  private markAt: number;
+  private rates: { readonly evaluationsPerSecond: number; readonly stepsPerSecond: number } | null = null;
+  private tieSteps = 0;
+  private tieSeen = -1;
+
+  constructor(
+    startedAt: number,
+    readonly firstStep: number,
+  ) {
+    this.markAt = startedAt;
+    this.markSteps = firstStep;
+  }
+
+  evaluated(units: number, _now: number): void {
+    this.evaluations += units;
+  }
+
+  speed(steps: number, now: number): { readonly evaluationsPerSecond: number; readonly stepsPerSecond: number } {
+    const elapsed = now - this.markAt;
+    if (elapsed < 100) return this.rates ?? { evaluationsPerSecond: 0, stepsPerSecond: 0 };
+    const evaluationsPerSecond = (1000 * (this.evaluations - this.markEvaluations)) / elapsed;
+    const stepsPerSecond = (1000 * (steps - this.markSteps)) / elapsed;
+    const keep = this.rates === null ? 0 : 0.5 ** (elapsed / HALF_LIFE);
+    this.rates = {
+      evaluationsPerSecond: keep * (this.rates?.evaluationsPerSecond ?? 0) + (1 - keep) * evaluationsPerSecond,
+      stepsPerSecond: keep * (this.rates?.stepsPerSecond ?? 0) + (1 - keep) * stepsPerSecond,
+    };
+    this.markAt = now;
+    this.markSteps = steps;
+    this.markEvaluations = this.evaluations;
+    return this.rates;
+  }
+
+  /** Consecutive observed steps in which most pairs tied. */
+  tiedSteps(view: LedgerView): number {
+    const { last, steps, genesis } = view;
+    if (last === null || steps === this.tieSeen) return this.tieSteps;
+    this.tieSeen = steps;
+    this.tieSteps = 4 * last.ties > genesis.spec.method.population ? this.tieSteps + 1 : 0;
+    return this.tieSteps;
+  }
+}
+
+export function hintsFor(view: LedgerView, meter: ProgressMeter): string[] {
+  const hints: string[] = [];
+  if (meter.tiedSteps(view) >= TIE_STEPS) {
+    hints.push('more than half of the pairs tie: sigma may be too small to change the outcome, raise spec.method.sigma');
+  }
+  const { last } = view;
+  if (last !== null && 4 * last.failed > view.genesis.spec.method.population) {
+    hints.push('more than a quarter of the evaluations fail: see the events, or lower spec.method.sigma');
+  }
+  return hints;
+}
