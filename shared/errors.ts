@@ -50,6 +50,10 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code);
+}
+
 /** Where in the user's input the bad value stands. Lines and columns count from 1. */
 export interface ErrorPlace {
   readonly file?: string;

@@ -140,10 +140,12 @@ export class MemoryStreams implements Streams {
     });
   }
 
-  purge(name: string, subject: string): Promise<void> {
+  purge(name: string, subject: string, options: { readonly keep?: number } = {}): Promise<void> {
     return attempt(() => {
       const stream = this.#get(name);
-      keepOnly(stream, (entry) => !matches(subject, entry.subject));
+      const doomed = stream.entries.filter((entry) => matches(subject, entry.subject));
+      const removed = new Set(doomed.slice(0, Math.max(0, doomed.length - (options.keep ?? 0))));
+      keepOnly(stream, (entry) => !removed.has(entry));
     });
   }
 

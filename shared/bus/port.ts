@@ -76,8 +76,8 @@ export interface Streams {
     handler: (entry: StreamEntry) => void,
     options?: { readonly from?: number },
   ): Promise<Subscription>;
-  /** Removes the entries of a subject (wildcards allowed). */
-  purge(stream: string, subject: string): Promise<void>;
+  /** Removes the entries of a subject (wildcards allowed), all but the last `keep` (default 0). */
+  purge(stream: string, subject: string, options?: { readonly keep?: number }): Promise<void>;
 }
 
 export interface KeyValueEntry {

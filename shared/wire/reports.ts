@@ -1,7 +1,7 @@
 // What people read: JSON on progress, event and heartbeat subjects, and the bodies of requests to the leader. `nats sub`
 // must show something readable, so names are whole words and units are in them.
 import { z } from 'zod';
-import { SeedcastError, messageOf } from '../errors.js';
+import { type ErrorPlace, SeedcastError, isErrorCode, messageOf } from '../errors.js';
 
 export const jobState = z.enum(['pending', 'running', 'paused', 'succeeded', 'failed', 'stopped', 'cancelled']);
 export type JobState = z.infer<typeof jobState>;
@@ -101,6 +101,26 @@ export const jobSummarySchema = z.object({
 });
 export type JobSummary = z.infer<typeof jobSummarySchema>;
 
+/** A job's view in the bucket of jobs; the ledger is what counts. */
+export const jobRecordSchema = z.object({
+  job: z.string(),
+  name: z.string(),
+  spec: z.unknown(),
+  init: z.string().nullable(),
+  created: z.string(),
+  state: jobState,
+  reason: z.string().nullable(),
+  result: resultSchema.nullable(),
+});
+export type JobRecord = z.infer<typeof jobRecordSchema>;
+
+/** Request to a worker: what an objective is with these options. The answer is an ObjectiveDescription. */
+export const describeObjectiveRequestSchema = z.object({
+  objective: z.string(),
+  options: z.record(z.string(), z.unknown()),
+  dtype: z.enum(['float32', 'float64']),
+});
+
 /** Bodies of requests; answers are `{ ok: true, ... }` or `{ ok: false, error }`. */
 export const submitRequestSchema = z.object({
   job: z.string(),
@@ -121,7 +141,35 @@ export const controlRequestSchema = z.object({
 });
 export type ControlRequest = z.infer<typeof controlRequestSchema>;
 
+export const jobRequestSchema = z.object({ job: z.string() });
+
+/** The start of every answer of the leader or a worker; the rest depends on the request. */
+export const answerSchema = z.union([
+  z.looseObject({ ok: z.literal(true) }),
+  z.object({
+    ok: z.literal(false),
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      hint: z.string().optional(),
+      place: z.object({ file: z.string(), line: z.number(), column: z.number(), field: z.string() }).partial().optional(),
+    }),
+  }),
+]);
+
 const encoder = new TextEncoder();
+/** The body of a good answer; a bad one is thrown as the error it names. */
+export function openAnswer(bytes: Uint8Array, what: string): Record<string, unknown> {
+  const answer = decodeJson(answerSchema, bytes, what);
+  if (answer.ok) return answer;
+  const { code, message, hint, place } = answer.error;
+  throw new SeedcastError(isErrorCode(code) ? code : 'SC_INTERNAL', message, {
+    ...(hint === undefined ? {} : { hint }),
+    // zod gives `undefined` for what is absent; JSON never does.
+    ...(place === undefined ? {} : { place: place as ErrorPlace }),
+  });
+}
+
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 export function encodeJson(value: unknown): Uint8Array {

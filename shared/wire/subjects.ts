@@ -14,7 +14,9 @@ export function checkIdentifier(id: string, what: string): string {
 
 export interface Names {
   readonly prefix: string;
-  readonly streams: { readonly ledger: string; readonly evidence: string; readonly events: string; readonly blobs: string };
+  /** Stands before stream names, for the bus's own stream of blobs. */
+  readonly streamPrefix: string;
+  readonly streams: { readonly ledger: string; readonly evidence: string; readonly events: string };
   readonly buckets: { readonly jobs: string; readonly lease: string; readonly snapshots: string };
   /** Requests that the leader serves. */
   readonly service: {
@@ -25,6 +27,8 @@ export interface Names {
     readonly workers: string;
     /** A worker asks for the plans and rounds of the jobs it holds. */
     readonly ask: string;
+    /** A coordinator says that it leads now: workers ask. */
+    readonly leading: string;
   };
   job(job: string): JobSubjects;
   worker(worker: string): WorkerSubjects;
@@ -64,7 +68,7 @@ export interface WorkerSubjects {
 export function names(pool: string | null = null): Names {
   const subjectPrefix = pool === null ? 'seedcast.v1' : `${checkIdentifier(pool, 'pool')}.seedcast.v1`;
   const bucketPrefix = pool === null ? 'seedcast' : `${pool}_seedcast`;
-  const streamPrefix = pool === null ? "SEEDCAST" : `${pool}_SEEDCAST`;
+  const streamPrefix = pool === null ? 'SEEDCAST' : `${pool}_SEEDCAST`;
   const job = (id: string): JobSubjects => {
     const at = `${subjectPrefix}.job.${id}`;
     return {
@@ -81,11 +85,11 @@ export function names(pool: string | null = null): Names {
   };
   return {
     prefix: subjectPrefix,
+    streamPrefix: `${streamPrefix}_`,
     streams: {
       ledger: `${streamPrefix}_LEDGER`,
       evidence: `${streamPrefix}_EVIDENCE`,
       events: `${streamPrefix}_EVENTS`,
-      blobs: `${streamPrefix}_BLOBS`,
     },
     buckets: { jobs: `${bucketPrefix}_jobs`, lease: `${bucketPrefix}_lease`, snapshots: `${bucketPrefix}_snapshots` },
     service: {
@@ -95,6 +99,7 @@ export function names(pool: string | null = null): Names {
       list: `${subjectPrefix}.list`,
       workers: `${subjectPrefix}.workers`,
       ask: `${subjectPrefix}.ask`,
+      leading: `${subjectPrefix}.leading`,
     },
     job,
     worker: (id) => ({

@@ -1,14 +1,14 @@
 // The compute side of one job in a worker process: a replica in shared memory, updates and digests in strict order, and
 // evaluations spread over the threads in pieces of a few milliseconds. The main thread only hands out work; a small
 // update it does itself, since asking a thread would take longer.
-import { memoryBytes } from '../../shared/methods/memory.js';
+import { replicaBytes } from '../../shared/methods/shape.js';
 import { type GenesisRecord, type StepUpdate, encodeRecord } from '../../shared/ledger/records.js';
 import type { TensorArray } from '../../shared/objectives/types.js';
 import type { Clock } from '../../shared/ports.js';
 import type { Ranges } from '../../shared/wire/messages.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
 import type { EvaluatedBatch } from '../core/job.js';
-import { Replica, shapeOf } from '../replica/replica.js';
+import { Replica } from '../replica/replica.js';
 import { CONTROL_BYTES, CONTROL_GENERATION, type EvaluatedUnits } from './protocol.js';
 import { ThreadLost, type ThreadPool } from './pool.js';
 
@@ -53,7 +53,7 @@ export class JobCompute {
     /** The replica can no longer be trusted (a thread was lost in an update): it must be built again. */
     private readonly onProblem: (message: string) => void,
   ) {
-    this.memory = new SharedArrayBuffer(memoryBytes(shapeOf(genesis)));
+    this.memory = new SharedArrayBuffer(replicaBytes(genesis));
     this.control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
     this.replica = new Replica(genesis, this.memory);
   }

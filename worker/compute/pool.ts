@@ -1,7 +1,7 @@
 // The compute threads of one worker process: starts them, gives each one task at a time, and replaces a thread that died
 // or hangs. A replaced thread gets its open jobs again, so nobody else need know.
 import { Worker } from 'node:worker_threads';
-import { type ErrorCode, ERROR_CODES, SeedcastError } from '../../shared/errors.js';
+import { SeedcastError, isErrorCode } from '../../shared/errors.js';
 import type { FromThread, Task, TaskResults, ThreadData, ToThread } from './protocol.js';
 
 type Job = Extract<Task, { op: 'open' }>;
@@ -55,7 +55,7 @@ export class ThreadPool {
       const [pending] = at < 0 ? [] : thread.pending.splice(at, 1);
       if (pending === undefined) return;
       if (message.type === 'done') pending.resolve(message.result);
-      else pending.reject(new SeedcastError(isCode(message.code) ? message.code : 'SC_INTERNAL', message.message, message.hint === null ? {} : { hint: message.hint }));
+      else pending.reject(new SeedcastError(isErrorCode(message.code) ? message.code : 'SC_INTERNAL', message.message, message.hint === null ? {} : { hint: message.hint }));
     });
     worker.on('error', (error) => this.log(null, `thread ${thread.index}: ${error instanceof Error ? error.message : String(error)}`));
     worker.on('exit', (code) => {
@@ -117,8 +117,4 @@ export class ThreadPool {
     this.closed = true;
     await Promise.all(this.threads.map(({ worker }) => worker.terminate()));
   }
-}
-
-function isCode(code: string): code is ErrorCode {
-  return code in ERROR_CODES;
 }

@@ -46,7 +46,8 @@ export interface EvaluatedUnits {
 }
 
 export interface TaskResults {
-  catalog: { readonly objectives: Readonly<Record<string, string>> };
+  /** Objective → SHA-256 of its code; objective → milliseconds an evaluation may take, where it says so. */
+  catalog: { readonly objectives: Readonly<Record<string, string>>; readonly timeouts: Readonly<Record<string, number>> };
   describe: ObjectiveDescription;
   open: null;
   close: null;

@@ -43,7 +43,11 @@ async function run(task: Task): Promise<unknown> {
   switch (task.op) {
     case 'catalog': {
       loaded ??= loadObjectives(objectivePaths);
-      return { objectives: Object.fromEntries((await loaded).map(({ definition, code }) => [definition.name, code])) };
+      const all = await loaded;
+      return {
+        objectives: Object.fromEntries(all.map(({ definition, code }) => [definition.name, code])),
+        timeouts: Object.fromEntries(all.flatMap(({ definition: { name, timeout } }) => (timeout === undefined ? [] : [[name, timeout]]))),
+      };
     }
     case 'describe':
       return describeObjective(await objectiveNamed(task.objective), task.options, task.dtype);

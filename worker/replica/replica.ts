@@ -4,13 +4,14 @@ import { createHash } from 'node:crypto';
 import { stateDigest } from '../../shared/arithmetic/digest.js';
 import { SeedcastError } from '../../shared/errors.js';
 import type { Genesis, StepUpdate } from '../../shared/ledger/records.js';
-import { type MemoryShape, ReplicaMemory, memoryBytes } from '../../shared/methods/memory.js';
+import { ReplicaMemory } from '../../shared/methods/memory.js';
 import { type Method, type MethodContext, type Scratch, createScratch } from '../../shared/methods/method.js';
 import { methodNamed } from '../../shared/methods/registry.js';
+import { shapeOf } from '../../shared/methods/shape.js';
 import type { TensorArray } from '../../shared/objectives/types.js';
 import { deriveKey } from '../../shared/random/key.js';
 import { evaluationSeed } from '../../shared/random/noise.js';
-import { mapToBounds } from '../../shared/tensors/bounds.js';
+import { applyBounds } from '../../shared/tensors/bounds.js';
 import { initialValues } from '../../shared/tensors/init.js';
 import { bytesOf } from '../../shared/wire/codec.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
@@ -18,19 +19,6 @@ import type { UnitLayout } from '../../shared/wire/slices.js';
 /** Directions of the evaluation seeds that no member has: centre repeats and held-out repeats. */
 const CENTRE = 2 ** 31;
 const HELD_OUT = 2 ** 31 + 2 ** 30;
-
-export function shapeOf(genesis: Genesis): MemoryShape {
-  return {
-    tensors: genesis.objective.tensors,
-    slots: methodNamed(genesis.spec.method.name).slots(genesis.spec),
-    statistics: genesis.objective.auxiliary?.length ?? 0,
-  };
-}
-
-/** Bytes a replica of this job takes. */
-export function replicaBytes(genesis: Genesis): number {
-  return memoryBytes(shapeOf(genesis));
-}
 
 /** One unit of a round, as an evaluation sees it. */
 export interface UnitContext {
@@ -113,7 +101,7 @@ export class Replica {
     else this.memory.parameters(step).forEach((array, t) => out[t]?.set(array));
     this.genesis.objective.tensors.forEach((tensor, t) => {
       const array = out[t];
-      if (tensor.bounds !== null && array !== undefined) mapToBounds(tensor, array, array);
+      if (tensor.bounds !== null && array !== undefined) applyBounds(tensor, array, array);
     });
   }
 

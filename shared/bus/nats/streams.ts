@@ -123,11 +123,11 @@ export class NatsStreams implements Streams {
     return { unsubscribe: () => consumer.stop() };
   }
 
-  async purge(stream: string, subject: string): Promise<void> {
+  async purge(stream: string, subject: string, options: { readonly keep?: number } = {}): Promise<void> {
     const doing = `purge ${subject} of ${stream}`;
     await this.#link.ready(CALL_TIMEOUT, doing);
     await this.#link.jsm.streams
-      .purge(stream, { filter: subject })
+      .purge(stream, { filter: subject, ...(options.keep === undefined ? {} : { keep: options.keep }) })
       .catch((thrown: unknown) => Promise.reject(this.#link.error(thrown, doing)));
   }
 

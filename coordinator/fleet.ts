@@ -1,0 +1,61 @@
+// The workers as their heartbeats tell: who is alive, what each can run, and how its replicas stand.
+import type { Bus } from '../shared/bus/port.js';
+import type { ObjectiveDescription, ObjectiveOptions } from '../shared/objectives/types.js';
+import { type Heartbeat, encodeJson, openAnswer } from '../shared/wire/reports.js';
+import type { Names } from '../shared/wire/subjects.js';
+
+/** Milliseconds without a heartbeat (sent every second) after which a worker counts as gone. */
+const GONE_AFTER = 3000;
+/** Milliseconds a worker may take to describe an objective: loading a data set is part of it. */
+const DESCRIBE_TIMEOUT = 15_000;
+
+interface Member {
+  heartbeat: Heartbeat;
+  seenAt: number;
+  /** Jobs whose replica it was told to build again, until it has said that it is not ready. */
+  readonly rebuilding: Set<string>;
+}
+
+export class Fleet {
+  private readonly members = new Map<string, Member>();
+
+  constructor(private readonly ports: { readonly bus: Bus; readonly names: Names }) {}
+
+  heard(heartbeat: Heartbeat, now: number): void {
+    const member = this.members.get(heartbeat.worker);
+    if (member === undefined) {
+      this.members.set(heartbeat.worker, { heartbeat, seenAt: now, rebuilding: new Set() });
+      return;
+    }
+    member.heartbeat = heartbeat;
+    member.seenAt = now;
+    for (const job of member.rebuilding) if (heartbeat.jobs[job]?.ready !== true) member.rebuilding.delete(job);
+  }
+
+  /** Workers that may be given work, sorted by id; forgets those that are gone. */
+  alive(now: number): Heartbeat[] {
+    for (const [id, { seenAt }] of this.members) if (now - seenAt > GONE_AFTER) this.members.delete(id);
+    return this.heartbeats().filter(({ state }) => state !== 'draining');
+  }
+
+  heartbeats(): Heartbeat[] {
+    return [...this.members.values()].map(({ heartbeat }) => heartbeat).sort((a, b) => (a.worker < b.worker ? -1 : 1));
+  }
+
+  isReady(worker: string, job: string): boolean {
+    const member = this.members.get(worker);
+    return member?.heartbeat.jobs[job]?.ready === true && !member.rebuilding.has(job);
+  }
+
+  markRebuilding(worker: string, job: string): void {
+    this.members.get(worker)?.rebuilding.add(job);
+  }
+
+  /** Asks one worker what an objective is with these options; its refusals are thrown as it names them. */
+  async describeObjective(worker: string, objective: string, options: ObjectiveOptions): Promise<ObjectiveDescription> {
+    const { bus, names } = this.ports;
+    const request = encodeJson({ objective, options, dtype: 'float32' });
+    const answer = await bus.request(names.worker(worker).describe, request, { timeout: DESCRIBE_TIMEOUT });
+    return openAnswer(answer, `answer of worker ${worker}`)['description'] as ObjectiveDescription;
+  }
+}

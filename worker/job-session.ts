@@ -1,0 +1,288 @@
+// One job on one worker: loads the replica (snapshot or start), feeds the core, carries out its effects on the compute
+// threads and the bus, and writes snapshots when replaying would cost more than loading one.
+import type { Bus, Subscription } from '../shared/bus/port.js';
+import { SeedcastError, messageOf } from '../shared/errors.js';
+import { fold, viewAt, type LedgerView } from '../shared/ledger/fold.js';
+import type { GenesisRecord } from '../shared/ledger/records.js';
+import { type LedgerStore, snapshotEntry } from '../shared/ledger/store.js';
+import type { TensorArray } from '../shared/objectives/types.js';
+import type { Clock } from '../shared/ports.js';
+import { removeBounds } from '../shared/tensors/bounds.js';
+import { matchTensors } from '../shared/tensors/match.js';
+import { readSafetensors } from '../shared/tensors/safetensors.js';
+import { assignMessage, planMessage, resultMessage, roundMessage } from '../shared/wire/messages.js';
+import { JobCompute } from './compute/host.js';
+import type { ThreadPool } from './compute/pool.js';
+import { WorkerJobCore, type WorkerJobEffect, type WorkerJobEvent } from './core/job.js';
+import { SnapshotPacer } from './snapshot-pacer.js';
+
+/** Records of a replay told to the core at once. */
+const REPLAY_BATCH = 512;
+/** Milliseconds before loading or reading is tried again. */
+const AGAIN = 500;
+
+export interface SessionPorts {
+  readonly bus: Bus;
+  readonly store: LedgerStore;
+  readonly clock: Clock;
+  readonly pool: ThreadPool;
+  readonly log: (message: string, details?: Record<string, unknown>) => void;
+  /** Milliseconds one evaluation of the objective may take; null for no limit. */
+  readonly timeoutOf: (objective: string) => number | null;
+  /** Something that heartbeats tell has changed. */
+  readonly onChange: () => void;
+  readonly onAsk: () => void;
+}
+
+export class JobSession {
+  private readonly core: WorkerJobCore;
+  private readonly subscriptions: Subscription[] = [];
+  private readonly pacer: SnapshotPacer;
+  private compute: JobCompute | null = null;
+  private closed = false;
+  private ready = false;
+  private problemText: string | null = null;
+  private lastDigest: string | null = null;
+  private evaluated = 0;
+  private markAt: number;
+  private rate = 0;
+  private snapshotting = false;
+  /** The plan's first worker writes the snapshots. */
+  private writesSnapshots = false;
+  /** Grows with every load, so that what belongs to an earlier replica is ignored. */
+  private load = 0;
+
+  constructor(
+    readonly job: string,
+    private readonly worker: string,
+    private readonly ports: SessionPorts,
+  ) {
+    this.core = new WorkerJobCore(worker);
+    this.markAt = ports.clock.now();
+    this.pacer = new SnapshotPacer(ports.clock);
+  }
+
+  get status(): { ready: boolean; step: number; digest: string | null; evaluationsPerSecond: number; problem: string | null } {
+    const now = this.ports.clock.now();
+    if (now - this.markAt > 500) {
+      this.rate = (1000 * this.evaluated) / (now - this.markAt);
+      this.evaluated = 0;
+      this.markAt = now;
+    }
+    return { ready: this.ready, step: this.core.head.step, digest: this.lastDigest, evaluationsPerSecond: Math.round(this.rate * 10) / 10, problem: this.problemText };
+  }
+
+  get busy(): boolean {
+    return this.core.busy;
+  }
+
+  get bytes(): number {
+    return this.compute?.bytes ?? 0;
+  }
+
+  open(): void {
+    const subjects = this.ports.store.names.job(this.job);
+    const { bus } = this.ports;
+    const listen = (subject: string, handler: (payload: Uint8Array) => void): void => {
+      this.subscriptions.push(
+        bus.subscribe(subject, ({ payload }) => {
+          try {
+            handler(payload);
+          } catch (error) {
+            this.ports.log(`dropped a message on ${subject}: ${messageOf(error)}`, { job: this.job });
+          }
+        }),
+      );
+    };
+    listen(subjects.plan, (payload) => this.plan(payload));
+    listen(subjects.round, (payload) => this.round(payload));
+    listen(subjects.assign(this.worker), (payload) => this.handle({ type: 'assign', message: assignMessage.decode(payload) }));
+    this.carryOut(this.core.open(this.ports.clock.now()));
+  }
+
+  plan(payload: Uint8Array): void {
+    const message = planMessage.decode(payload);
+    this.writesSnapshots = message.workers[0] === this.worker;
+    this.handle({ type: 'plan', message });
+  }
+
+  round(payload: Uint8Array): void {
+    // The record outlives this message: a copy, not a view of the client's buffer.
+    this.handle({ type: 'round', message: roundMessage.decode(Uint8Array.from(payload)) });
+  }
+
+  handle(event: WorkerJobEvent): void {
+    if (this.closed) return;
+    this.carryOut(this.core.handle(event, this.ports.clock.now()));
+  }
+
+  private carryOut(effects: readonly WorkerJobEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.type) {
+        case 'load':
+          void this.loadReplica(++this.load);
+          break;
+        case 'fetch':
+          void this.fetch(this.load, effect.from);
+          break;
+        case 'apply': {
+          const { step, updates } = effect;
+          const { load } = this;
+          const begun = this.ports.clock.now();
+          void this.compute?.apply(step, updates).then(
+            () => {
+              if (load !== this.load) return;
+              this.pacer.applied(this.ports.clock.now() - begun);
+              this.handle({ type: 'applied', step: step + updates.length });
+              this.maybeSnapshot();
+            },
+            () => undefined,
+          );
+          break;
+        }
+        case 'evaluate':
+          this.compute?.evaluate(effect.generation, effect.key.step, effect.layout, effect.ranges);
+          break;
+        case 'digest': {
+          const { load } = this;
+          void this.compute?.digest(effect.step).then(
+            (digest) => {
+              if (load !== this.load) return;
+              this.lastDigest = digest;
+              this.handle({ type: 'digested', step: effect.step, digest });
+            },
+            () => undefined,
+          );
+          break;
+        }
+        case 'result':
+          this.ports.bus.publish(this.ports.store.names.job(this.job).result(this.worker), resultMessage.encode(effect.message));
+          break;
+        case 'ask':
+          this.ports.onAsk();
+          break;
+        case 'ready':
+          this.ready = effect.ready;
+          this.ports.onChange();
+          break;
+      }
+    }
+  }
+
+  // --- loading and following ---------------------------------------------------------------------------------------
+
+  private async loadReplica(load: number): Promise<void> {
+    while (!this.closed && load === this.load) {
+      try {
+        const view = await this.tryLoad();
+        if (load !== this.load) return;
+        this.problem(null);
+        return this.handle({ type: 'loaded', view });
+      } catch (error) {
+        this.problem(messageOf(error));
+        await new Promise<void>((resolve) => this.ports.clock.after(AGAIN, resolve));
+      }
+    }
+  }
+
+  private problem(text: string | null): void {
+    if (text === this.problemText) return;
+    this.problemText = text;
+    if (text !== null) this.ports.log(text, { job: this.job });
+    this.ports.onChange();
+  }
+
+  private async tryLoad(): Promise<LedgerView> {
+    const { store, pool, clock } = this.ports;
+    const begun = clock.now();
+    const { record, sequence, bytes } = await store.genesis(this.job);
+    this.compute ??= await JobCompute.open(
+      this.job,
+      record,
+      pool,
+      clock,
+      this.ports.timeoutOf(record.objective.name),
+      (generation, batch) => {
+        this.evaluated += batch.scalars.length;
+        this.handle({ type: 'evaluated', generation, batch });
+      },
+      (problem) => {
+        this.ports.log(`the replica is built again: ${problem}`, { job: this.job });
+        this.handle({ type: 'rebuild' });
+      },
+    );
+    const snapshot = await store.nearestSnapshot(this.job);
+    if (snapshot !== null) {
+      await this.compute.restore(snapshot.position.steps, snapshot.bytes);
+      this.pacer.loaded(clock.now() - begun);
+      return viewAt(record, snapshot.position);
+    }
+    await this.compute.initialise(await this.startWeights(record));
+    this.pacer.loaded(clock.now() - begun);
+    const first = fold(null, bytes, sequence);
+    if (!first.accepted) throw new SeedcastError('SC_LEDGER_CORRUPT', `job ${this.job}: ${first.reason}`);
+    return first.view;
+  }
+
+  /** Given start weights, verified by their hash, in the optimiser's unbounded values. */
+  private async startWeights({ init, spec, objective }: GenesisRecord): Promise<ReadonlyMap<string, TensorArray> | null> {
+    if (init === null) return null;
+    const bytes = await this.ports.bus.blobs.get(init);
+    if (bytes === null) throw new SeedcastError('SC_NOT_FOUND', `start weights ${init.slice(0, 12)} are not in the store`);
+    const arrays = matchTensors(objective.tensors, readSafetensors(bytes, 'start weights').tensors, spec.init?.map ?? {});
+    return new Map(
+      objective.tensors.map((tensor, t) => {
+        const array = arrays[t] ?? new Float32Array(tensor.size);
+        removeBounds(tensor, array, array);
+        return [tensor.name, array];
+      }),
+    );
+  }
+
+  private async fetch(load: number, from: number): Promise<void> {
+    try {
+      let entries: { sequence: number; payload: Uint8Array }[] = [];
+      for await (const { sequence, payload } of this.ports.store.records(this.job, from)) {
+        if (this.closed || load !== this.load) return;
+        entries.push({ sequence, payload: Uint8Array.from(payload) });
+        if (entries.length < REPLAY_BATCH) continue;
+        this.handle({ type: 'ledger', entries, last: false });
+        entries = [];
+      }
+      if (load === this.load) this.handle({ type: 'ledger', entries, last: true });
+    } catch (error) {
+      this.ports.log(`reading the ledger: ${messageOf(error)}`, { job: this.job });
+      await new Promise<void>((resolve) => this.ports.clock.after(AGAIN, resolve));
+      if (load === this.load) this.handle({ type: 'fetch-failed' });
+    }
+  }
+
+  // --- snapshots ---------------------------------------------------------------------------------------------------
+
+  private maybeSnapshot(): void {
+    const { view, step } = this.core.head;
+    if (!this.writesSnapshots || !this.ready || this.snapshotting || view === null || this.compute === null || !this.pacer.due()) return;
+    this.snapshotting = true;
+    const begun = this.ports.clock.now();
+    this.compute
+      .snapshot(step)
+      .then((snapshot) => this.ports.store.addSnapshot(this.job, snapshotEntry(view, snapshot), snapshot.bytes))
+      .then(
+        () => this.pacer.written(this.ports.clock.now() - begun),
+        (error: unknown) => {
+          this.pacer.written(10 * (this.ports.clock.now() - begun));
+          this.ports.log(`snapshot of step ${step}: ${messageOf(error)}`, { job: this.job });
+        },
+      )
+      .finally(() => {
+        this.snapshotting = false;
+      });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.load++;
+    for (const subscription of this.subscriptions) subscription.unsubscribe();
+    await this.compute?.close();
+  }
+}
