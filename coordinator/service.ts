@@ -5,7 +5,6 @@ import type { Bus, KeyValue, Message, Subscription } from '../shared/bus/port.js
 import { SeedcastError, asSeedcastError, messageOf } from '../shared/errors.js';
 import { compiledSpec, type JobSpec } from '../shared/job/spec.js';
 import { LedgerStore } from '../shared/ledger/store.js';
-import type { Clock } from '../shared/ports.js';
 import { resultMessage } from '../shared/wire/messages.js';
 import { controlRequestSchema, decodeJson, encodeJson, heartbeatSchema, jobRequestSchema, submitRequestSchema } from '../shared/wire/reports.js';
 import { checkIdentifier, type Names } from '../shared/wire/subjects.js';
