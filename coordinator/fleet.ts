@@ -29,7 +29,8 @@ export class Fleet {
     }
     member.heartbeat = heartbeat;
     member.seenAt = now;
-    for (const job of member.rebuilding) if (heartbeat.jobs[job]?.ready !== true) member.rebuilding.delete(job);
+    for (const job of member.rebuilding)
+      if (heartbeat.jobs[job]?.ready !== true) member.rebuilding.delete(job);
   }
 
   /** Workers that may be given work, sorted by id; forgets those that are gone. */
@@ -39,7 +40,9 @@ export class Fleet {
   }
 
   heartbeats(): Heartbeat[] {
-    return [...this.members.values()].map(({ heartbeat }) => heartbeat).sort((a, b) => (a.worker < b.worker ? -1 : 1));
+    return [...this.members.values()]
+      .map(({ heartbeat }) => heartbeat)
+      .sort((a, b) => (a.worker < b.worker ? -1 : 1));
   }
 
   isReady(worker: string, job: string): boolean {
@@ -52,7 +55,11 @@ export class Fleet {
   }
 
   /** Asks one worker what an objective is with these options; its refusals are thrown as it names them. */
-  async describeObjective(worker: string, objective: string, options: ObjectiveOptions): Promise<ObjectiveDescription> {
+  async describeObjective(
+    worker: string,
+    objective: string,
+    options: ObjectiveOptions,
+  ): Promise<ObjectiveDescription> {
     const { bus, names } = this.ports;
     const request = encodeJson({ objective, options, dtype: 'float32' });
     const answer = await bus.request(names.worker(worker).describe, request, { timeout: DESCRIBE_TIMEOUT });

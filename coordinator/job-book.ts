@@ -1,7 +1,7 @@
 // All jobs of the pool at the leader: accepts submissions, gives a job its genesis once a worker has described its
 // objective, places jobs on workers, and answers what people ask. The bucket of jobs is a view that others can read.
 import type { KeyValue } from '../shared/bus/port.js';
-import { SeedcastError, asSeedcastError, messageOf } from '../shared/errors.js';
+import { EXIT, SeedcastError, asSeedcastError, messageOf } from '../shared/errors.js';
 import type { JobSpec, StopRules } from '../shared/job/spec.js';
 import { NO_PARENT, encodeRecord } from '../shared/ledger/records.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
@@ -105,7 +105,9 @@ export class JobBook {
   private entry(job: string): JobEntry {
     const entry = this.jobs.get(job);
     if (entry !== undefined) return entry;
-    throw new SeedcastError('SC_NOT_FOUND', `there is no job ${JSON.stringify(job)}`, { hint: '`seedcast list` shows the jobs' });
+    throw new SeedcastError('SC_NOT_FOUND', `there is no job ${JSON.stringify(job)}`, {
+      hint: '`seedcast list` shows the jobs',
+    });
   }
 
   private async save(entry: JobEntry, change: Partial<JobRecord>): Promise<void> {
@@ -114,30 +116,52 @@ export class JobBook {
   }
 
   private saveSoon(entry: JobEntry, change: Partial<JobRecord>): void {
-    this.save(entry, change).catch((error: unknown) => this.options.log(`job record: ${messageOf(error)}`, { job: entry.record.job }));
+    this.save(entry, change).catch((error: unknown) =>
+      this.options.log(`job record: ${messageOf(error)}`, { job: entry.record.job }),
+    );
   }
 
   // --- submitting ------------------------------------------------------------------------------------------------
 
   /** The same id with the same spec is the same submission; SC_JOB_EXISTS otherwise. */
-  async submit({ job, name, spec, init }: Submission): Promise<{ job: string; state: JobState; reason: string | null }> {
+  async submit({
+    job,
+    name,
+    spec,
+    init,
+  }: Submission): Promise<{ job: string; state: JobState; reason: string | null }> {
     const known = this.jobs.get(job);
     if (known !== undefined) {
       if (JSON.stringify(known.spec) !== JSON.stringify(spec) || known.record.init !== init) {
-        throw new SeedcastError('SC_JOB_EXISTS', `job ${job} exists with another spec`, { hint: 'choose another --id, or delete it first' });
+        throw new SeedcastError('SC_JOB_EXISTS', `job ${job} exists with another spec`, {
+          hint: 'choose another --id, or delete it first',
+        });
       }
       return { job, state: this.stateOf(known), reason: this.reasonOf(known) };
     }
-    const record: JobRecord = { job, name, spec, init, created: this.now(), state: 'pending', reason: null, result: null };
+    const record: JobRecord = {
+      job,
+      name,
+      spec,
+      init,
+      created: this.now(),
+      state: 'pending',
+      reason: null,
+      result: null,
+    };
     const entry = this.add(record);
-    if ((await this.bucket.create(job, encodeJson(record))) === null) await this.bucket.put(job, encodeJson(record));
-    const prepared = this.prepare(entry);
-    await Promise.race([prepared, new Promise<void>((resolve) => this.options.clock.after(SUBMIT_WAIT, resolve))]);
-    if (entry.record.state === 'failed') {
+    if ((await this.bucket.create(job, encodeJson(record))) === null)
+      await this.bucket.put(job, encodeJson(record));
+    try {
+      await Promise.race([
+        this.prepare(entry),
+        new Promise<void>((resolve) => this.options.clock.after(SUBMIT_WAIT, resolve)),
+      ]);
+    } catch (error) {
       // Nothing ran: a refused submission leaves nothing behind.
       this.jobs.delete(job);
       await this.bucket.delete(job);
-      await prepared;
+      throw error;
     }
     return { job, state: this.stateOf(entry), reason: this.reasonOf(entry) };
   }
@@ -156,6 +180,12 @@ export class JobBook {
     }
   }
 
+  /** A worker that came later refuses the job's objective or options: it cannot run. */
+  private refuse(entry: JobEntry, reason: string): void {
+    this.tell(entry, reason);
+    this.saveSoon(entry, { state: 'failed', reason });
+  }
+
   private async describeObjective(entry: JobEntry): Promise<ObjectiveDescription | null> {
     const { name, options } = entry.spec.objective;
     const workers = this.fleet.alive(this.options.clock.now());
@@ -164,7 +194,9 @@ export class JobBook {
     if (first === undefined) {
       this.tell(
         entry,
-        workers.length === 0 ? 'no worker is connected' : `no worker has the objective ${JSON.stringify(name)} (${workers.map((w) => w.worker).join(', ')})`,
+        workers.length === 0
+          ? 'no worker is connected'
+          : `no worker has the objective ${JSON.stringify(name)} (${workers.map((w) => w.worker).join(', ')})`,
       );
       return null;
     }
@@ -172,11 +204,7 @@ export class JobBook {
       return await this.fleet.describeObjective(first.worker, name, options);
     } catch (thrown) {
       const error = asSeedcastError(thrown);
-      if (error.exitCode === 2) {
-        entry.record = { ...entry.record, state: 'failed', reason: error.message };
-        this.saveSoon(entry, {});
-        throw error;
-      }
+      if (error.exitCode === EXIT.invalid) throw error;
       this.tell(entry, `worker ${first.worker} does not describe the objective: ${error.message}`);
       return null;
     }
@@ -212,7 +240,12 @@ export class JobBook {
     const ledger = await this.store.foldAll(job);
     if (ledger === null || this.stopped) return;
     const elapsed = Math.max(0, clock.wall() - ledger.startedAt - ledger.pausedMilliseconds);
-    const core = new JobCore({ holder, fresh: fresh && ledger.view.steps === 0 && ledger.view.epoch === 1, elapsed }, ledger.view, ledger.last, clock.now());
+    const core = new JobCore(
+      { holder, fresh: fresh && ledger.view.steps === 0 && ledger.view.epoch === 1, elapsed },
+      ledger.view,
+      ledger.last,
+      clock.now(),
+    );
     const runner = new JobRunner(job, core, ledger.startedAt, {
       bus,
       store: this.store,
@@ -227,7 +260,10 @@ export class JobBook {
     entry.ready = '';
     entry.told = null;
     if (ledger.view.steps === 0 && fresh) {
-      runner.event('created', `${entry.record.name}: ${entry.spec.method.name} on ${entry.spec.objective.name}, genesis ${toHex(ledger.view.head).slice(0, 12)}`);
+      runner.event(
+        'created',
+        `${entry.record.name}: ${entry.spec.method.name} on ${entry.spec.objective.name}, genesis ${toHex(ledger.view.head).slice(0, 12)}`,
+      );
     }
     runner.start();
     this.saveSoon(entry, { state: runner.state, reason: null });
@@ -238,7 +274,9 @@ export class JobBook {
     const { runner } = entry;
     const result = runner?.describeResult() ?? null;
     if (runner === null || result === null || TERMINAL.includes(entry.record.state)) return;
-    runner.event('result', `${result.status} (${result.stoppedBy}) after ${result.steps} steps`, { ...result });
+    runner.event('result', `${result.status} (${result.stoppedBy}) after ${result.steps} steps`, {
+      ...result,
+    });
     this.saveSoon(entry, { state: result.status, reason: result.reason, result });
   }
 
@@ -248,7 +286,9 @@ export class JobBook {
     this.options.log('another coordinator wrote to the ledger', { job: entry.record.job });
     this.options.clock.after(PREPARE_AGAIN, () => {
       if (!this.stopped && entry.runner === null) {
-        this.openRunner(entry, false).catch((error: unknown) => this.options.log(`reopening: ${messageOf(error)}`, { job: entry.record.job }));
+        this.openRunner(entry, false).catch((error: unknown) =>
+          this.options.log(`reopening: ${messageOf(error)}`, { job: entry.record.job }),
+        );
       }
     });
   }
@@ -264,11 +304,13 @@ export class JobBook {
       const { runner, record } = entry;
       if (runner === null) {
         if (record.state === 'pending' && !entry.preparing && now >= entry.prepareAt) {
-          this.prepare(entry).catch((error: unknown) => this.tell(entry, messageOf(error)));
+          this.prepare(entry).catch((error: unknown) => this.refuse(entry, messageOf(error)));
         }
         continue;
       }
-      const holders = workers.filter(({ worker }) => this.placement.get(worker)?.jobs.includes(record.job) === true).map(({ worker }) => worker);
+      const holders = workers
+        .filter(({ worker }) => this.placement.get(worker)?.jobs.includes(record.job) === true)
+        .map(({ worker }) => worker);
       const ready = holders.filter((worker) => this.fleet.isReady(worker, record.job));
       const key = ready.join(' ') + `/${holders.length}`;
       if (key !== entry.ready) {
@@ -277,16 +319,21 @@ export class JobBook {
       }
       runner.handle({ type: 'tick' });
       this.tellWaiting(entry, workers, holders, ready);
-      if (runner.state !== entry.record.state && !TERMINAL.includes(runner.state)) this.saveSoon(entry, { state: runner.state });
+      if (runner.state !== entry.record.state && !TERMINAL.includes(runner.state))
+        this.saveSoon(entry, { state: runner.state });
     }
   }
 
   private updatePlacement(workers: readonly Heartbeat[], now: number): void {
-    const running = [...this.jobs.values()].filter(({ runner, record }) => runner !== null && !TERMINAL.includes(record.state));
+    const running = [...this.jobs.values()].filter(
+      ({ runner, record }) => runner !== null && !TERMINAL.includes(record.state),
+    );
     const placeable = workers.map((heartbeat) => ({
       id: heartbeat.worker,
       jobs: heartbeat.capacity.jobs,
-      eligible: new Set(running.filter((entry) => this.problem(entry, heartbeat) === null).map(({ record }) => record.job)),
+      eligible: new Set(
+        running.filter((entry) => this.problem(entry, heartbeat) === null).map(({ record }) => record.job),
+      ),
     }));
     const before = this.placement;
     this.placement = place(
@@ -317,27 +364,48 @@ export class JobBook {
       const text = `${heartbeat.worker} has other code for ${name}: ${code.slice(0, 12)}, the job was made with ${wanted.slice(0, 12)} (resume --accept-code takes it)`;
       if (!mismatched.has(heartbeat.worker + code)) {
         mismatched.add(heartbeat.worker + code);
-        runner.event('code-mismatch', text, { worker: heartbeat.worker, code, job: record.job, expected: wanted });
+        runner.event('code-mismatch', text, {
+          worker: heartbeat.worker,
+          code,
+          job: record.job,
+          expected: wanted,
+        });
       }
       return text;
     }
     const bytes = replicaBytes(runner.view.genesis);
-    if (bytes > heartbeat.capacity.memoryBytes) return `${heartbeat.worker} has ${heartbeat.capacity.memoryBytes} bytes for replicas, the job needs ${bytes}`;
-    if (spec.engine !== null && spec.engine !== heartbeat.engine) return `${heartbeat.worker} has engine ${heartbeat.engine}, the job is pinned to ${spec.engine}`;
+    if (bytes > heartbeat.capacity.memoryBytes)
+      return `${heartbeat.worker} has ${heartbeat.capacity.memoryBytes} bytes for replicas, the job needs ${bytes}`;
+    if (spec.engine !== null && spec.engine !== heartbeat.engine)
+      return `${heartbeat.worker} has engine ${heartbeat.engine}, the job is pinned to ${spec.engine}`;
     return null;
   }
 
-  private tellWaiting(entry: JobEntry, workers: readonly Heartbeat[], holders: readonly string[], ready: readonly string[]): void {
+  private tellWaiting(
+    entry: JobEntry,
+    workers: readonly Heartbeat[],
+    holders: readonly string[],
+    ready: readonly string[],
+  ): void {
     if (ready.length > 0 || entry.runner?.state !== 'running') {
       entry.told = null;
       return;
     }
-    const problems = holders.map((worker) => workers.find((w) => w.worker === worker)?.jobs[entry.record.job]?.problem ?? null).filter((p) => p !== null);
+    const problems = holders
+      .map((worker) => workers.find((w) => w.worker === worker)?.jobs[entry.record.job]?.problem ?? null)
+      .filter((p) => p !== null);
     if (problems[0] !== undefined) return this.tell(entry, problems[0]);
     if (holders.length > 0) return;
     const reasons = workers.map((worker) => this.problem(entry, worker));
     const able = reasons.some((reason) => reason === null);
-    this.tell(entry, workers.length === 0 ? 'no worker is connected' : able ? 'every worker holds as many jobs as it may' : reasons.filter((r) => r !== null).join('; '));
+    this.tell(
+      entry,
+      workers.length === 0
+        ? 'no worker is connected'
+        : able
+          ? 'every worker holds as many jobs as it may'
+          : reasons.filter((r) => r !== null).join('; '),
+    );
   }
 
   /** Says once why a job does not run. */
@@ -347,7 +415,9 @@ export class JobBook {
     if (entry.runner !== null) return entry.runner.event('waiting', reason);
     const { job } = entry.record;
     const event = encodeJson({ v: 1, job, time: this.now(), type: 'pending', step: 0, message: reason });
-    this.options.bus.streams.append(this.store.names.job(job).event, event).catch((error: unknown) => this.options.log(messageOf(error), { job }));
+    this.options.bus.streams
+      .append(this.store.names.job(job).event, event)
+      .catch((error: unknown) => this.options.log(messageOf(error), { job }));
     this.saveSoon(entry, { reason });
   }
 
@@ -400,13 +470,15 @@ export class JobBook {
     }
     if (ended) refuse(`has ended (${state})`);
     if (runner === null) {
-      if (request.action !== 'cancel' && request.action !== 'stop') refuse(`is pending: ${this.reasonOf(entry) ?? ''}`);
+      if (request.action !== 'cancel' && request.action !== 'stop')
+        refuse(`is pending: ${this.reasonOf(entry) ?? ''}`);
       await this.save(entry, { state: 'cancelled', reason: 'cancelled before it began' });
       return { job: record.job, state: 'cancelled' };
     }
     if (request.action === 'pause' && state === 'paused') refuse('is paused already');
     if (request.action === 'resume') {
-      if (request.acceptCode === true) runner.control({ action: 'accept-code', code: this.offeredCode(entry) });
+      if (request.acceptCode === true)
+        runner.control({ action: 'accept-code', code: this.offeredCode(entry) });
       else if (state !== 'paused') refuse(`is ${state}, not paused`);
     }
     if (request.action !== 'resume' || state === 'paused') runner.control({ action: request.action });
@@ -422,7 +494,10 @@ export class JobBook {
     }
     const [best] = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
     if (best !== undefined) return best[0];
-    throw new SeedcastError('SC_JOB_STATE', `resume: no worker has the objective of job ${record.job}, ${JSON.stringify(spec.objective.name)}`);
+    throw new SeedcastError(
+      'SC_JOB_STATE',
+      `resume: no worker has the objective of job ${record.job}, ${JSON.stringify(spec.objective.name)}`,
+    );
   }
 
   private stateOf({ record, runner }: JobEntry): JobState {
@@ -434,7 +509,9 @@ export class JobBook {
   }
 
   summaries(): JobSummary[] {
-    return [...this.jobs.values()].map((entry) => this.summary(entry)).sort((a, b) => (a.created < b.created ? -1 : a.created > b.created ? 1 : a.job < b.job ? -1 : 1));
+    return [...this.jobs.values()]
+      .map((entry) => this.summary(entry))
+      .sort((a, b) => (a.created < b.created ? -1 : a.created > b.created ? 1 : a.job < b.job ? -1 : 1));
   }
 
   private summary(entry: JobEntry): JobSummary {
@@ -451,7 +528,9 @@ export class JobBook {
       evaluations: view?.evaluations ?? record.result?.evaluations ?? 0,
       centre: view?.end?.centre ?? view?.lastCentre ?? record.result?.fitness.centre ?? null,
       best: view?.best ?? record.result?.fitness.best ?? null,
-      workers: TERMINAL.includes(record.state) ? 0 : [...this.placement.values()].filter(({ jobs }) => jobs.includes(record.job)).length,
+      workers: TERMINAL.includes(record.state)
+        ? 0
+        : [...this.placement.values()].filter(({ jobs }) => jobs.includes(record.job)).length,
       reason: this.reasonOf(entry),
       result: record.result,
     };
@@ -472,7 +551,15 @@ export class JobBook {
       spec,
       objective: runner?.view.genesis.objective ?? null,
       progress: runner?.describeProgress() ?? null,
-      ledger: runner === null ? null : { steps: runner.view.steps, epoch: runner.view.epoch, head: toHex(runner.view.head), digest: runner.view.lastDigest },
+      ledger:
+        runner === null
+          ? null
+          : {
+              steps: runner.view.steps,
+              epoch: runner.view.epoch,
+              head: toHex(runner.view.head),
+              digest: runner.view.lastDigest,
+            },
       workers: TERMINAL.includes(record.state) ? [] : workers,
     };
   }

@@ -5,8 +5,20 @@ import { asSeedcastError, messageOf } from '../shared/errors.js';
 import { splitEvidence } from '../shared/ledger/evidence.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
 import type { Clock } from '../shared/ports.js';
-import { assignMessage, planMessage, roundMessage, type ResultMessage } from '../shared/wire/messages.js';
-import { type JobEvent, type JobResult, type JobState, type Progress, encodeJson } from '../shared/wire/reports.js';
+import {
+  assignMessage,
+  countUnits,
+  planMessage,
+  roundMessage,
+  type ResultMessage,
+} from '../shared/wire/messages.js';
+import {
+  type JobEvent,
+  type JobResult,
+  type JobState,
+  type Progress,
+  encodeJson,
+} from '../shared/wire/reports.js';
 import { type JobSubjects } from '../shared/wire/subjects.js';
 import { type ControlRequestKind, JobCore, type JobCoreEffect, type JobCoreEvent } from './core/job.js';
 import { hintsFor, ProgressMeter } from './progress.js';
@@ -27,7 +39,6 @@ export interface RunnerPorts {
   readonly onDeposed: (runner: JobRunner) => void;
   readonly onRebuild: (job: string, workers: readonly string[]) => void;
 }
-
 
 export class JobRunner {
   private readonly subjects: JobSubjects;
@@ -85,7 +96,7 @@ export class JobRunner {
 
   result(message: ResultMessage, bytes: number): void {
     this.bytesUp += bytes;
-    this.meter.evaluated(message.ranges.reduce((sum, [a, b]) => sum + b - a, 0), this.ports.clock.now());
+    this.meter.evaluated(countUnits(message.ranges));
     this.handle({ type: 'result', result: message });
   }
 
@@ -102,7 +113,10 @@ export class JobRunner {
   /** Plan and open round for a worker that asks. */
   missed(): { readonly plan: Uint8Array; readonly round: Uint8Array | null } {
     const { plan, openRound } = this.core;
-    return { plan: planMessage.encode(plan), round: openRound === null ? null : roundMessage.encode(openRound) };
+    return {
+      plan: planMessage.encode(plan),
+      round: openRound === null ? null : roundMessage.encode(openRound),
+    };
   }
 
   private carryOut(effect: JobCoreEffect): void {
@@ -167,9 +181,11 @@ export class JobRunner {
     const keep = this.evidenceKeep;
     if (keep === null || step % keep !== 0) return;
     const { streams } = this.ports.bus;
-    streams.purge(this.ports.store.names.streams.evidence, this.subjects.evidence, { keep: keep * parts }).catch((error: unknown) => {
-      this.ports.log(`evidence could not be trimmed: ${messageOf(error)}`, { job: this.job });
-    });
+    streams
+      .purge(this.ports.store.names.streams.evidence, this.subjects.evidence, { keep: keep * parts })
+      .catch((error: unknown) => {
+        this.ports.log(`evidence could not be trimmed: ${messageOf(error)}`, { job: this.job });
+      });
   }
 
   private async commit(bytes: Uint8Array, expected: number): Promise<void> {
@@ -190,7 +206,8 @@ export class JobRunner {
     while (!this.stopped) {
       try {
         const entries: { sequence: number; payload: Uint8Array }[] = [];
-        for await (const { sequence, payload } of this.ports.store.records(this.job, from)) entries.push({ sequence, payload: Uint8Array.from(payload) });
+        for await (const { sequence, payload } of this.ports.store.records(this.job, from))
+          entries.push({ sequence, payload: Uint8Array.from(payload) });
         return this.handle({ type: 'ledger', entries });
       } catch (error) {
         this.ports.log(`reading the ledger: ${messageOf(error)}`, { job: this.job });
@@ -242,7 +259,9 @@ export class JobRunner {
     const speed = this.meter.speed(view.steps, now);
     const stepsLeft = Math.min(
       stop.steps === null ? Number.POSITIVE_INFINITY : stop.steps - view.steps,
-      stop.evaluations === null ? Number.POSITIVE_INFINITY : (stop.evaluations - view.evaluations) / view.genesis.spec.method.population,
+      stop.evaluations === null
+        ? Number.POSITIVE_INFINITY
+        : (stop.evaluations - view.evaluations) / view.genesis.spec.method.population,
     );
     const secondsLeft = Math.min(
       speed.stepsPerSecond > 0 ? stepsLeft / speed.stepsPerSecond : Number.POSITIVE_INFINITY,
@@ -255,13 +274,22 @@ export class JobRunner {
       step: view.steps,
       steps: stop.steps,
       evaluations: view.evaluations,
-      fitness: { centre: view.end?.centre ?? view.lastCentre, best: view.best, mean: view.last?.mean ?? null, deviation: view.last?.deviation ?? null },
+      fitness: {
+        centre: view.end?.centre ?? view.lastCentre,
+        best: view.best,
+        mean: view.last?.mean ?? null,
+        deviation: view.last?.deviation ?? null,
+      },
       evaluationsPerSecond: speed.evaluationsPerSecond,
       workers: this.core.status.workers,
-      bytesPerStep: view.steps === 0 ? 0 : Math.round((this.bytesDown + this.bytesUp) / Math.max(1, view.steps - this.meter.firstStep)),
+      bytesPerStep:
+        view.steps === 0
+          ? 0
+          : Math.round((this.bytesDown + this.bytesUp) / Math.max(1, view.steps - this.meter.firstStep)),
       failedEvaluations: view.failed,
       secondsElapsed: this.core.elapsed(now) / 1000,
-      secondsLeft: view.status !== 'running' || !Number.isFinite(secondsLeft) ? null : Math.max(0, secondsLeft),
+      secondsLeft:
+        view.status !== 'running' || !Number.isFinite(secondsLeft) ? null : Math.max(0, secondsLeft),
       hints: hintsFor(view, this.meter),
       waiting: this.waiting,
     };

@@ -41,7 +41,7 @@ export class Lease {
   }
 
   private async turn(): Promise<void> {
-    if (this.stopped) return;
+    if (this.isStopped()) return;
     try {
       if (this.revision === null) await this.tryTake();
       else await this.renew(this.revision);
@@ -49,8 +49,14 @@ export class Lease {
       this.options.log(`lease: ${error instanceof Error ? error.message : String(error)}`);
     }
     const { clock, ttl } = this.options;
-    if (this.revision !== null && clock.now() - this.renewedAt > ttl) this.lose('it could not be renewed in time');
-    if (!this.stopped) this.cancelTimer = clock.after(ttl / RENEWALS, () => void this.turn());
+    if (this.revision !== null && clock.now() - this.renewedAt > ttl)
+      this.lose('it could not be renewed in time');
+    if (!this.isStopped()) this.cancelTimer = clock.after(ttl / RENEWALS, () => void this.turn());
+  }
+
+  /** Asked anew after each wait: `stop` may have come in between. */
+  private isStopped(): boolean {
+    return this.stopped;
   }
 
   private value(holder: string): Uint8Array {
@@ -72,7 +78,10 @@ export class Lease {
     if (this.seen?.revision !== entry.revision) this.seen = { revision: entry.revision, at: clock.now() };
     if (!released && clock.now() - this.seen.at < ttl) return;
     // After a holder that may only be slow, one interval more before acting.
-    return this.take(await this.bucket.update(KEY, this.value(holder), entry.revision), released ? 0 : ttl / RENEWALS);
+    return this.take(
+      await this.bucket.update(KEY, this.value(holder), entry.revision),
+      released ? 0 : ttl / RENEWALS,
+    );
   }
 
   private take(revision: number | null, wait: number): void {
@@ -101,7 +110,8 @@ export class Lease {
   async stop(): Promise<void> {
     this.stopped = true;
     this.cancelTimer();
-    if (this.revision !== null) await this.bucket.update(KEY, this.value(''), this.revision).catch(() => null);
+    if (this.revision !== null)
+      await this.bucket.update(KEY, this.value(''), this.revision).catch(() => null);
     this.revision = null;
     this.gained = false;
   }

@@ -16,24 +16,36 @@ export type Placement = ReadonlyMap<string, { readonly jobs: readonly string[]; 
 const MOVE_EVERY = 60_000;
 
 /** `jobs`: those that want workers, oldest first. */
-export function place(jobs: readonly string[], workers: readonly PlaceableWorker[], before: Placement, now: number): Placement {
+export function place(
+  jobs: readonly string[],
+  workers: readonly PlaceableWorker[],
+  before: Placement,
+  now: number,
+): Placement {
   const next = new Map(
     workers.map((worker) => {
       const old = before.get(worker.id);
-      const kept = (old?.jobs ?? []).filter((job) => jobs.includes(job) && worker.eligible.has(job)).slice(0, worker.jobs);
+      const kept = (old?.jobs ?? [])
+        .filter((job) => jobs.includes(job) && worker.eligible.has(job))
+        .slice(0, worker.jobs);
       return [worker.id, { worker, jobs: kept, movedAt: old?.movedAt ?? Number.NEGATIVE_INFINITY }];
     }),
   );
   const all = [...next.values()];
   const holders = (job: string): number => all.filter((entry) => entry.jobs.includes(job)).length;
   const least = <T>(items: readonly T[], size: (item: T) => number): T | undefined =>
-    items.reduce<T | undefined>((best, item) => (best === undefined || size(item) < size(best) ? item : best), undefined);
+    items.reduce<T | undefined>(
+      (best, item) => (best === undefined || size(item) < size(best) ? item : best),
+      undefined,
+    );
 
   for (const job of jobs) {
     if (holders(job) > 0) continue;
     const free = all.filter((e) => e.worker.eligible.has(job) && e.jobs.length < e.worker.jobs);
     // Prefer a worker whose job has others to carry on; a worker that is alone on its job is shared only if need be.
-    const spare = free.filter((e) => e.jobs.length > 0 && e.jobs.every((j) => holders(j) > 1) && now - e.movedAt >= MOVE_EVERY);
+    const spare = free.filter(
+      (e) => e.jobs.length > 0 && e.jobs.every((j) => holders(j) > 1) && now - e.movedAt >= MOVE_EVERY,
+    );
     const idle = free.filter((e) => e.jobs.length === 0);
     const chosen = idle[0] ?? spare[0];
     if (chosen !== undefined) {
@@ -46,13 +58,19 @@ export function place(jobs: readonly string[], workers: readonly PlaceableWorker
   }
   for (const entry of all) {
     if (entry.jobs.length > 0) continue;
-    const job = least(jobs.filter((j) => entry.worker.eligible.has(j)), holders);
+    const job = least(
+      jobs.filter((j) => entry.worker.eligible.has(j)),
+      holders,
+    );
     if (job !== undefined && entry.worker.jobs > 0) entry.jobs = [job];
   }
   for (const entry of all) {
     const [only] = entry.jobs;
     if (entry.jobs.length !== 1 || only === undefined || now - entry.movedAt < MOVE_EVERY) continue;
-    const poorest = least(jobs.filter((j) => entry.worker.eligible.has(j)), holders);
+    const poorest = least(
+      jobs.filter((j) => entry.worker.eligible.has(j)),
+      holders,
+    );
     if (poorest === undefined || holders(only) - holders(poorest) < 2) continue;
     entry.jobs = [poorest];
     entry.movedAt = now;

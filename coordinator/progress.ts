@@ -23,18 +23,22 @@ export class ProgressMeter {
     this.markSteps = firstStep;
   }
 
-  evaluated(units: number, _now: number): void {
+  evaluated(units: number): void {
     this.evaluations += units;
   }
 
-  speed(steps: number, now: number): { readonly evaluationsPerSecond: number; readonly stepsPerSecond: number } {
+  speed(
+    steps: number,
+    now: number,
+  ): { readonly evaluationsPerSecond: number; readonly stepsPerSecond: number } {
     const elapsed = now - this.markAt;
     if (elapsed < 100) return this.rates ?? { evaluationsPerSecond: 0, stepsPerSecond: 0 };
     const evaluationsPerSecond = (1000 * (this.evaluations - this.markEvaluations)) / elapsed;
     const stepsPerSecond = (1000 * (steps - this.markSteps)) / elapsed;
     const keep = this.rates === null ? 0 : 0.5 ** (elapsed / HALF_LIFE);
     this.rates = {
-      evaluationsPerSecond: keep * (this.rates?.evaluationsPerSecond ?? 0) + (1 - keep) * evaluationsPerSecond,
+      evaluationsPerSecond:
+        keep * (this.rates?.evaluationsPerSecond ?? 0) + (1 - keep) * evaluationsPerSecond,
       stepsPerSecond: keep * (this.rates?.stepsPerSecond ?? 0) + (1 - keep) * stepsPerSecond,
     };
     this.markAt = now;
@@ -56,7 +60,9 @@ export class ProgressMeter {
 export function hintsFor(view: LedgerView, meter: ProgressMeter): string[] {
   const hints: string[] = [];
   if (meter.tiedSteps(view) >= TIE_STEPS) {
-    hints.push('more than half of the pairs tie: sigma may be too small to change the outcome, raise spec.method.sigma');
+    hints.push(
+      'more than half of the pairs tie: sigma may be too small to change the outcome, raise spec.method.sigma',
+    );
   }
   const { last } = view;
   if (last !== null && 4 * last.failed > view.genesis.spec.method.population) {

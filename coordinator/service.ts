@@ -6,7 +6,14 @@ import { SeedcastError, asSeedcastError, messageOf } from '../shared/errors.js';
 import { compiledSpec, type JobSpec } from '../shared/job/spec.js';
 import { LedgerStore } from '../shared/ledger/store.js';
 import { resultMessage } from '../shared/wire/messages.js';
-import { controlRequestSchema, decodeJson, encodeJson, heartbeatSchema, jobRequestSchema, submitRequestSchema } from '../shared/wire/reports.js';
+import {
+  controlRequestSchema,
+  decodeJson,
+  encodeJson,
+  heartbeatSchema,
+  jobRequestSchema,
+  submitRequestSchema,
+} from '../shared/wire/reports.js';
 import { checkIdentifier, type Names } from '../shared/wire/subjects.js';
 import { Fleet } from './fleet.js';
 import { JobBook } from './job-book.js';
@@ -79,8 +86,21 @@ async function ensureStreams(bus: Bus, names: Names, options: CoordinatorOptions
   const { replicas = 1, maxBytes = -1 } = options;
   const { streams, all } = names;
   await bus.streams.ensure({ name: streams.ledger, subjects: [all.ledger], maxAge: 0, maxBytes, replicas });
-  await bus.streams.ensure({ name: streams.evidence, subjects: [all.evidence], maxAge: 0, maxBytes, replicas });
-  await bus.streams.ensure({ name: streams.events, subjects: [all.event], maxAge: EVENTS_KEPT, maxBytes: 256 * 2 ** 20, rollOver: true, replicas });
+  await bus.streams.ensure({
+    name: streams.evidence,
+    subjects: [all.evidence],
+    maxAge: 0,
+    maxBytes,
+    replicas,
+  });
+  await bus.streams.ensure({
+    name: streams.events,
+    subjects: [all.event],
+    maxAge: EVENTS_KEPT,
+    maxBytes: 256 * 2 ** 20,
+    rollOver: true,
+    replicas,
+  });
 }
 
 /** What a leader has while it leads; dropped whole when it no longer does. */
@@ -102,24 +122,32 @@ class Leadership {
 
   async start(): Promise<void> {
     const { bus, names } = this.options;
-    this.listen(names.all.heartbeat, (message) => this.fleet.heard(decodeJson(heartbeatSchema, message.payload, 'heartbeat'), this.options.clock.now()));
+    this.listen(names.all.heartbeat, (message) =>
+      this.fleet.heard(decodeJson(heartbeatSchema, message.payload, 'heartbeat'), this.options.clock.now()),
+    );
     this.listen(names.all.result, (message) => {
       const job = message.subject.slice(names.prefix.length).split('.')[2] ?? '';
       this.book.result(job, resultMessage.decode(message.payload), message.payload.length);
     });
     await this.book.load();
     if (this.stopped) return;
-    this.serve(names.service.submit, async (message) => {
+    this.serve(names.service.submit, (message) => {
       const request = decodeJson(submitRequestSchema, message.payload, 'submit request');
-      return this.book.submit({ ...request, job: checkIdentifier(request.job, 'job'), spec: checkedSpec(request.spec) });
+      return this.book.submit({
+        ...request,
+        job: checkIdentifier(request.job, 'job'),
+        spec: checkedSpec(request.spec),
+      });
     });
-    this.serve(names.service.control, (message) => this.book.control(decodeJson(controlRequestSchema, message.payload, 'control request')));
-    this.serve(names.service.describe, async (message) => {
+    this.serve(names.service.control, (message) =>
+      this.book.control(decodeJson(controlRequestSchema, message.payload, 'control request')),
+    );
+    this.serve(names.service.describe, (message) => {
       const { job } = decodeJson(jobRequestSchema, message.payload, 'describe request');
       return this.book.describe(job);
     });
-    this.serve(names.service.list, async () => ({ jobs: this.book.summaries() }));
-    this.serve(names.service.workers, async () => ({ workers: this.fleet.heartbeats() }));
+    this.serve(names.service.list, () => ({ jobs: this.book.summaries() }));
+    this.serve(names.service.workers, () => ({ workers: this.fleet.heartbeats() }));
     this.listen(names.service.ask, (message) => {
       const worker = new TextDecoder().decode(message.payload);
       message.respond?.(this.book.missedBy(worker));
@@ -142,7 +170,7 @@ class Leadership {
     );
   }
 
-  private serve(subject: string, handler: (message: Message) => Promise<object>): void {
+  private serve(subject: string, handler: (message: Message) => object | Promise<object>): void {
     this.listen(subject, (message) => {
       const answer = (body: object): void => message.respond?.(encodeJson(body));
       Promise.resolve()
@@ -151,7 +179,15 @@ class Leadership {
           (body) => answer({ ok: true, ...body }),
           (thrown: unknown) => {
             const { code, message: text, hint, place } = asSeedcastError(thrown);
-            answer({ ok: false, error: { code, message: text, ...(hint === undefined ? {} : { hint }), ...(place === undefined ? {} : { place }) } });
+            answer({
+              ok: false,
+              error: {
+                code,
+                message: text,
+                ...(hint === undefined ? {} : { hint }),
+                ...(place === undefined ? {} : { place }),
+              },
+            });
           },
         );
     });
@@ -177,8 +213,9 @@ class Leadership {
 
 function checkedSpec(value: unknown): JobSpec {
   const parsed = compiledSpec.safeParse(value);
-  if (parsed.success) return parsed.data as JobSpec;
+  if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new SeedcastError('SC_SPEC_INVALID', issue?.message ?? 'the spec is invalid', { place: { field: ['spec', ...(issue?.path ?? [])].join('.') } });
+  throw new SeedcastError('SC_SPEC_INVALID', issue?.message ?? 'the spec is invalid', {
+    place: { field: ['spec', ...(issue?.path ?? [])].join('.') },
+  });
 }
-

@@ -7,7 +7,12 @@ import { LedgerStore } from '../shared/ledger/store.js';
 import type { ObjectiveOptions } from '../shared/objectives/types.js';
 import type { Clock } from '../shared/ports.js';
 import { askReply, type PlacementMessage, placementMessage } from '../shared/wire/messages.js';
-import { type Heartbeat, decodeJson, describeObjectiveRequestSchema, encodeJson } from '../shared/wire/reports.js';
+import {
+  type Heartbeat,
+  decodeJson,
+  describeObjectiveRequestSchema,
+  encodeJson,
+} from '../shared/wire/reports.js';
 import type { Names } from '../shared/wire/subjects.js';
 import { ThreadPool } from './compute/pool.js';
 import { JobSession } from './job-session.js';
@@ -56,7 +61,9 @@ export class WorkerAgent {
   constructor(private readonly options: WorkerOptions) {
     const { bus, names, threads, objectivePaths, log } = options;
     this.store = new LedgerStore(bus, names);
-    this.pool = new ThreadPool(threads, objectivePaths, (job, message) => log(message, job === null ? {} : { job }));
+    this.pool = new ThreadPool(threads, objectivePaths, (job, message) =>
+      log(message, job === null ? {} : { job }),
+    );
   }
 
   get state(): WorkerState {
@@ -116,8 +123,17 @@ export class WorkerAgent {
 
   private async describe(payload: Uint8Array): Promise<object> {
     try {
-      const { objective, options, dtype } = decodeJson(describeObjectiveRequestSchema, payload, 'describe request');
-      const description = await this.pool.run(0, { op: 'describe', objective, options: options as ObjectiveOptions, dtype });
+      const { objective, options, dtype } = decodeJson(
+        describeObjectiveRequestSchema,
+        payload,
+        'describe request',
+      );
+      const description = await this.pool.run(0, {
+        op: 'describe',
+        objective,
+        options: options as ObjectiveOptions,
+        dtype,
+      });
       return { ok: true, description };
     } catch (thrown) {
       const { code, message, hint } = asSeedcastError(thrown);
@@ -206,7 +222,10 @@ export class WorkerAgent {
       version,
       engine: 'reference',
       threads,
-      capacity: { jobs: this.options.jobs ?? 4, memoryBytes: this.options.memoryBytes ?? Math.floor(totalmem() / 2) },
+      capacity: {
+        jobs: this.options.jobs ?? 4,
+        memoryBytes: this.options.memoryBytes ?? Math.floor(totalmem() / 2),
+      },
       objectives: { ...this.objectives },
       jobs: Object.fromEntries([...this.sessions].map(([job, session]) => [job, session.status])),
     };

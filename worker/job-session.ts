@@ -47,6 +47,8 @@ export class JobSession {
   private markAt: number;
   private rate = 0;
   private snapshotting = false;
+  /** The job's scalars are float32. */
+  private single = false;
   /** The plan's first worker writes the snapshots. */
   private writesSnapshots = false;
   /** Grows with every load, so that what belongs to an earlier replica is ignored. */
@@ -62,14 +64,26 @@ export class JobSession {
     this.pacer = new SnapshotPacer(ports.clock);
   }
 
-  get status(): { ready: boolean; step: number; digest: string | null; evaluationsPerSecond: number; problem: string | null } {
+  get status(): {
+    ready: boolean;
+    step: number;
+    digest: string | null;
+    evaluationsPerSecond: number;
+    problem: string | null;
+  } {
     const now = this.ports.clock.now();
     if (now - this.markAt > 500) {
       this.rate = (1000 * this.evaluated) / (now - this.markAt);
       this.evaluated = 0;
       this.markAt = now;
     }
-    return { ready: this.ready, step: this.core.head.step, digest: this.lastDigest, evaluationsPerSecond: Math.round(this.rate * 10) / 10, problem: this.problemText };
+    return {
+      ready: this.ready,
+      step: this.core.head.step,
+      digest: this.lastDigest,
+      evaluationsPerSecond: Math.round(this.rate * 10) / 10,
+      problem: this.problemText,
+    };
   }
 
   get busy(): boolean {
@@ -96,7 +110,9 @@ export class JobSession {
     };
     listen(subjects.plan, (payload) => this.plan(payload));
     listen(subjects.round, (payload) => this.round(payload));
-    listen(subjects.assign(this.worker), (payload) => this.handle({ type: 'assign', message: assignMessage.decode(payload) }));
+    listen(subjects.assign(this.worker), (payload) =>
+      this.handle({ type: 'assign', message: assignMessage.decode(payload) }),
+    );
     this.carryOut(this.core.open(this.ports.clock.now()));
   }
 
@@ -156,7 +172,10 @@ export class JobSession {
           break;
         }
         case 'result':
-          this.ports.bus.publish(this.ports.store.names.job(this.job).result(this.worker), resultMessage.encode(effect.message));
+          this.ports.bus.publish(
+            this.ports.store.names.job(this.job).result(this.worker),
+            resultMessage.encode(effect.message, this.single),
+          );
           break;
         case 'ask':
           this.ports.onAsk();
@@ -196,6 +215,7 @@ export class JobSession {
     const { store, pool, clock } = this.ports;
     const begun = clock.now();
     const { record, sequence, bytes } = await store.genesis(this.job);
+    this.single = record.spec.scalars === 'float32';
     this.compute ??= await JobCompute.open(
       this.job,
       record,
@@ -225,11 +245,20 @@ export class JobSession {
   }
 
   /** Given start weights, verified by their hash, in the optimiser's unbounded values. */
-  private async startWeights({ init, spec, objective }: GenesisRecord): Promise<ReadonlyMap<string, TensorArray> | null> {
+  private async startWeights({
+    init,
+    spec,
+    objective,
+  }: GenesisRecord): Promise<ReadonlyMap<string, TensorArray> | null> {
     if (init === null) return null;
     const bytes = await this.ports.bus.blobs.get(init);
-    if (bytes === null) throw new SeedcastError('SC_NOT_FOUND', `start weights ${init.slice(0, 12)} are not in the store`);
-    const arrays = matchTensors(objective.tensors, readSafetensors(bytes, 'start weights').tensors, spec.init?.map ?? {});
+    if (bytes === null)
+      throw new SeedcastError('SC_NOT_FOUND', `start weights ${init.slice(0, 12)} are not in the store`);
+    const arrays = matchTensors(
+      objective.tensors,
+      readSafetensors(bytes, 'start weights').tensors,
+      spec.init?.map ?? {},
+    );
     return new Map(
       objective.tensors.map((tensor, t) => {
         const array = arrays[t] ?? new Float32Array(tensor.size);
@@ -261,12 +290,22 @@ export class JobSession {
 
   private maybeSnapshot(): void {
     const { view, step } = this.core.head;
-    if (!this.writesSnapshots || !this.ready || this.snapshotting || view === null || this.compute === null || !this.pacer.due()) return;
+    if (
+      !this.writesSnapshots ||
+      !this.ready ||
+      this.snapshotting ||
+      view === null ||
+      this.compute === null ||
+      !this.pacer.due()
+    )
+      return;
     this.snapshotting = true;
     const begun = this.ports.clock.now();
     this.compute
       .snapshot(step)
-      .then((snapshot) => this.ports.store.addSnapshot(this.job, snapshotEntry(view, snapshot), snapshot.bytes))
+      .then((snapshot) =>
+        this.ports.store.addSnapshot(this.job, snapshotEntry(view, snapshot), snapshot.bytes),
+      )
       .then(
         () => this.pacer.written(this.ports.clock.now() - begun),
         (error: unknown) => {

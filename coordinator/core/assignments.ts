@@ -60,7 +60,8 @@ export class Assignments {
   }
 
   isGiven(unit: number): boolean {
-    for (const { ranges } of this.holdings.values()) if (ranges.some(([from, to]) => unit >= from && unit < to)) return true;
+    for (const { ranges } of this.holdings.values())
+      if (ranges.some(([from, to]) => unit >= from && unit < to)) return true;
     return false;
   }
 
@@ -152,7 +153,14 @@ export class Assignments {
     const expected = rate === null ? null : units / rate;
     const overdue = silent > (expected === null ? UNKNOWN : OVERDUE * expected + GRACE);
     if (expected === null && !overdue) return null;
-    return { holding, pending, units, rate, overdue, time: overdue ? Math.max(silent, expected ?? 0) : (expected ?? 0) };
+    return {
+      holding,
+      pending,
+      units,
+      rate,
+      overdue,
+      time: overdue ? Math.max(silent, expected ?? 0) : (expected ?? 0),
+    };
   }
 
   /** Removes about `want` units from the end of `ranges`, never splitting a group. */

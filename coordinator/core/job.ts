@@ -5,10 +5,24 @@
 // evidence → commit the record → publish the next round. Only one commit is ever in flight; every answer other than
 // "committed" leads to reading the ledger, which alone says what happened.
 import { type LedgerView, fold } from '../../shared/ledger/fold.js';
-import { type ControlAction, type FinalStatus, type LedgerRecord, type StepFitness, type StoppedBy, encodeRecord, recordHash } from '../../shared/ledger/records.js';
+import {
+  type ControlAction,
+  type FinalStatus,
+  type LedgerRecord,
+  type StepFitness,
+  type StoppedBy,
+  encodeRecord,
+  recordHash,
+} from '../../shared/ledger/records.js';
 import type { StopRules } from '../../shared/job/spec.js';
 import { methodNamed } from '../../shared/methods/registry.js';
-import { type PlanMessage, type Ranges, type ResultMessage, type RoundMessage, countUnits } from '../../shared/wire/messages.js';
+import {
+  type PlanMessage,
+  type Ranges,
+  type ResultMessage,
+  type RoundMessage,
+  countUnits,
+} from '../../shared/wire/messages.js';
 import { sameBytes } from '../../shared/wire/codec.js';
 import { sliceOf, unitCount } from '../../shared/wire/slices.js';
 import { encodeEvidence } from '../../shared/ledger/evidence.js';
@@ -28,7 +42,10 @@ export type JobCoreEvent =
   | { readonly type: 'commit-unknown' }
   /** The store has no room: for the evidence or for the record. */
   | { readonly type: 'store-full'; readonly message: string }
-  | { readonly type: 'ledger'; readonly entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[] }
+  | {
+      readonly type: 'ledger';
+      readonly entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[];
+    }
   | { readonly type: 'control'; readonly request: ControlRequestKind };
 
 export type ControlRequestKind =
@@ -45,7 +62,12 @@ export type JobCoreEffect =
   | { readonly type: 'read-ledger'; readonly from: number }
   /** Digests disagree: these workers discard their replica and load it again. */
   | { readonly type: 'rebuild'; readonly workers: readonly string[] }
-  | { readonly type: 'event'; readonly event: string; readonly message: string; readonly details?: Record<string, unknown> }
+  | {
+      readonly type: 'event';
+      readonly event: string;
+      readonly message: string;
+      readonly details?: Record<string, unknown>;
+    }
   /** Another coordinator leads this job's ledger: stop touching it. */
   | { readonly type: 'deposed' }
   | { readonly type: 'ended' };
@@ -132,7 +154,12 @@ export class JobCore {
     readonly workers: number;
     readonly waiting: string | null;
   } {
-    return { phase: this.phase, stopping: this.stopping, workers: this.ready.length, waiting: this.waiting() };
+    return {
+      phase: this.phase,
+      stopping: this.stopping,
+      workers: this.ready.length,
+      waiting: this.waiting(),
+    };
   }
 
   elapsed(now: number): number {
@@ -142,7 +169,8 @@ export class JobCore {
   private waiting(): string | null {
     if (this.fullSince !== null) return `the store is full: ${this.fullSince}`;
     if (this.phase === 'collecting' && this.ready.length === 0) return 'no worker is ready';
-    if (this.phase === 'idle' && this.currentView.status === 'running' && this.ready.length === 0) return 'no worker is ready';
+    if (this.phase === 'idle' && this.currentView.status === 'running' && this.ready.length === 0)
+      return 'no worker is ready';
     return null;
   }
 
@@ -201,7 +229,15 @@ export class JobCore {
       return;
     }
     if (!this.leads) {
-      this.commitRecord({ kind: 'leader', epoch: this.currentView.epoch + 1, parent: this.currentView.head, holder: this.config.holder }, out);
+      this.commitRecord(
+        {
+          kind: 'leader',
+          epoch: this.currentView.epoch + 1,
+          parent: this.currentView.head,
+          holder: this.config.holder,
+        },
+        out,
+      );
       return;
     }
     if (this.cancelRequested) return this.end('cancelled', 'request', null, out);
@@ -225,12 +261,16 @@ export class JobCore {
     if (stop.steps !== null && steps >= stop.steps) return 'steps';
     if (stop.evaluations !== null && evaluations >= stop.evaluations) return 'evaluations';
     if (stop.wallClock !== null && this.elapsed(now) >= stop.wallClock) return 'wall-clock';
-    if (stop.plateau !== null && bestCentre !== null && steps - bestCentre.step > stop.plateau.steps) return 'plateau';
+    if (stop.plateau !== null && bestCentre !== null && steps - bestCentre.step > stop.plateau.steps)
+      return 'plateau';
     return null;
   }
 
   private end(status: FinalStatus, stoppedBy: StoppedBy, reason: string | null, out: JobCoreEffect[]): void {
-    this.commitControl({ action: 'end', status, stoppedBy, reason, centre: this.finalCentre, digest: this.finalDigest }, out);
+    this.commitControl(
+      { action: 'end', status, stoppedBy, reason, centre: this.finalCentre, digest: this.finalDigest },
+      out,
+    );
   }
 
   // --- rounds ----------------------------------------------------------------------------------------------------
@@ -240,12 +280,23 @@ export class JobCore {
     const { spec, objective } = this.currentView.genesis;
     const { steps, epoch, head } = this.currentView;
     if (this.planner.update(this.ready, now)) out.push({ type: 'plan', message: this.planner.current });
-    const repeats = phase === 1 ? spec.evaluation.final : steps % spec.evaluation.every === 0 ? spec.evaluation.repeats : 0;
-    const layout = phase === 1 ? { members: 0, group: 1, repeats } : { ...methodNamed(spec.method.name).layout(spec), repeats };
+    const repeats =
+      phase === 1 ? spec.evaluation.final : steps % spec.evaluation.every === 0 ? spec.evaluation.repeats : 0;
+    const layout =
+      phase === 1
+        ? { members: 0, group: 1, repeats }
+        : { ...methodNamed(spec.method.name).layout(spec), repeats };
     const digest = phase === 1 || (steps > 0 && steps % spec.ledger.digestEvery === 0);
     const key = { epoch, step: steps, phase, parent: head };
     this.round = new Round(key, layout, digest, now, objective.auxiliary?.length ?? 0);
-    this.roundMessage = { ...key, plan: this.planner.current.version, sequence: this.currentView.sequence, record: this.lastRecord, repeats, digest };
+    this.roundMessage = {
+      ...key,
+      plan: this.planner.current.version,
+      sequence: this.currentView.sequence,
+      record: this.lastRecord,
+      repeats,
+      digest,
+    };
     this.phase = 'collecting';
     this.assignments.begin(this.round);
     for (const worker of this.ready) {
@@ -261,7 +312,11 @@ export class JobCore {
     for (const worker of gone) this.planner.forget(worker);
     if (this.phase === 'collecting' && this.round !== null) {
       for (const worker of gone) this.assignments.drop(worker);
-      if (ready.length > 0 && !ready.some((w) => this.planner.current.workers.includes(w)) && this.planner.update(ready, now)) {
+      if (
+        ready.length > 0 &&
+        !ready.some((w) => this.planner.current.workers.includes(w)) &&
+        this.planner.update(ready, now)
+      ) {
         out.push({ type: 'plan', message: this.planner.current });
       }
       this.settleFailures(out);
@@ -275,7 +330,8 @@ export class JobCore {
     if (this.phase !== 'collecting' || round?.matches(result) !== true) return;
     this.planner.measure(result.worker, countUnits(result.ranges), result.busy);
     const { retry } = round.accept(result);
-    if (result.digest !== null && round.wantsDigest && this.ready.includes(result.worker)) round.digests.set(result.worker, result.digest);
+    if (result.digest !== null && round.wantsDigest && this.ready.includes(result.worker))
+      round.digests.set(result.worker, result.digest);
     this.assignments.progress(result.worker, now);
     for (const unit of retry) {
       this.nameFailure(unit, result.worker, out);
@@ -326,7 +382,8 @@ export class JobCore {
   /** Hands what nobody works on, and the tails of the slow, to workers that have nothing left. */
   private reissue(now: number, out: JobCoreEffect[]): void {
     if (this.round === null) return;
-    for (const { worker, ranges } of this.assignments.reissue(this.ready, now)) this.assign(worker, ranges, now, out);
+    for (const { worker, ranges } of this.assignments.reissue(this.ready, now))
+      this.assign(worker, ranges, now, out);
   }
 
   private onTick(now: number, out: JobCoreEffect[]): void {
@@ -338,7 +395,11 @@ export class JobCore {
       if (now < this.retryAt) return;
       this.retryAt = null;
       if (this.phase === 'storing' && this.waitingStep !== null) {
-        out.push({ type: 'store-evidence', payload: this.waitingStep.evidence, step: this.currentView.steps });
+        out.push({
+          type: 'store-evidence',
+          payload: this.waitingStep.evidence,
+          step: this.currentView.steps,
+        });
         return;
       }
       if (this.phase === 'reconciling') return this.readLedger(out);
@@ -419,7 +480,10 @@ export class JobCore {
       return this.next(now, out);
     }
     const { update, ties } = methodNamed(spec.method.name).reduce(spec, round.key.step, fitness, failed);
-    const evidence = spec.ledger.evidence === 'none' ? null : encodeEvidence({ step: round.key.step, values: round.values, members });
+    const evidence =
+      spec.ledger.evidence === 'none'
+        ? null
+        : encodeEvidence({ step: round.key.step, values: round.values, members }, spec.scalars === 'float32');
     const record: LedgerRecord = {
       kind: 'step',
       epoch: this.currentView.epoch,
@@ -440,7 +504,10 @@ export class JobCore {
   // --- committing ------------------------------------------------------------------------------------------------
 
   private commitControl(control: ControlAction, out: JobCoreEffect[]): void {
-    this.commitRecord({ kind: 'control', epoch: this.currentView.epoch, parent: this.currentView.head, control }, out);
+    this.commitRecord(
+      { kind: 'control', epoch: this.currentView.epoch, parent: this.currentView.head, control },
+      out,
+    );
   }
 
   private commitRecord(record: LedgerRecord, out: JobCoreEffect[]): void {
@@ -468,10 +535,19 @@ export class JobCore {
     this.currentView = view;
     this.lastRecord = bytes;
     this.fullSince = null;
-    if (record.kind === 'leader') this.leads = record.holder === this.config.holder && this.pendingCommit !== null && sameBytes(bytes, this.pendingCommit);
+    if (record.kind === 'leader')
+      this.leads =
+        record.holder === this.config.holder &&
+        this.pendingCommit !== null &&
+        sameBytes(bytes, this.pendingCommit);
     if (record.kind === 'control') {
       const { control } = record;
-      out.push({ type: 'event', event: control.action, message: describeControl(control), details: { ...control } });
+      out.push({
+        type: 'event',
+        event: control.action,
+        message: describeControl(control),
+        details: { ...control },
+      });
       if (control.action === 'extend') this.resetStop();
     }
   }
@@ -496,7 +572,11 @@ export class JobCore {
   }
 
   /** Every entry after `view.sequence`, read back after a commit of unknown outcome. */
-  private onLedger(entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[], now: number, out: JobCoreEffect[]): void {
+  private onLedger(
+    entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[],
+    now: number,
+    out: JobCoreEffect[],
+  ): void {
     if (this.phase !== 'reconciling') return;
     const mine = this.pendingCommit;
     let landed = false;
@@ -525,7 +605,8 @@ export class JobCore {
 
   private onStoreFull(message: string, now: number, out: JobCoreEffect[]): void {
     if (this.phase !== 'storing' && this.phase !== 'committing') return;
-    if (this.fullSince === null) out.push({ type: 'event', event: 'store-full', message: `the job waits: ${message}` });
+    if (this.fullSince === null)
+      out.push({ type: 'event', event: 'store-full', message: `the job waits: ${message}` });
     this.fullSince = message;
     if (this.phase === 'committing') this.phase = 'reconciling';
     this.retryAt = now + 4 * RETRY_AFTER;
@@ -547,7 +628,8 @@ export class JobCore {
         break;
       case 'pause':
       case 'resume':
-        if ((request.action === 'pause') === (this.currentView.status === 'running')) this.queue.push({ action: request.action });
+        if ((request.action === 'pause') === (this.currentView.status === 'running'))
+          this.queue.push({ action: request.action });
         break;
       case 'accept-code':
         this.queue.push({ action: 'accept-code', code: request.code });
@@ -577,7 +659,14 @@ function meanOf(round: Round, from: number, to: number): number | null {
   return count === 0 || !Number.isFinite(sum / count) ? null : sum / count;
 }
 
-function summarize(fitness: Float64Array, failed: Uint8Array, sign: 1 | -1, centre: number | null, failures: number, ties: number): StepFitness {
+function summarize(
+  fitness: Float64Array,
+  failed: Uint8Array,
+  sign: 1 | -1,
+  centre: number | null,
+  failures: number,
+  ties: number,
+): StepFitness {
   const count = fitness.length - failures;
   let best = Number.NEGATIVE_INFINITY;
   let mean = 0;
@@ -588,9 +677,17 @@ function summarize(fitness: Float64Array, failed: Uint8Array, sign: 1 | -1, cent
     mean += value / count;
   }
   let variance = 0;
-  for (let i = 0; i < fitness.length; i++) if (failed[i] === 0) variance += ((fitness[i] ?? 0) - mean) ** 2 / count;
+  for (let i = 0; i < fitness.length; i++)
+    if (failed[i] === 0) variance += ((fitness[i] ?? 0) - mean) ** 2 / count;
   const bounded = (x: number): number => Math.min(Math.max(x, -Number.MAX_VALUE), Number.MAX_VALUE);
-  return { centre, best: sign * best, mean: bounded(sign * mean), deviation: bounded(Math.sqrt(variance)), failed: failures, ties };
+  return {
+    centre,
+    best: sign * best,
+    mean: bounded(sign * mean),
+    deviation: bounded(Math.sqrt(variance)),
+    failed: failures,
+    ties,
+  };
 }
 
 function describeControl(control: ControlAction): string {

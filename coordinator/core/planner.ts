@@ -50,7 +50,10 @@ export class Planner {
   /** Returns true when the plan changed (its version is then new). `workers` sorted, not empty. */
   update(workers: readonly string[], now: number): boolean {
     const epoch = this.epoch();
-    const sameSet = this.plan.epoch === epoch && workers.length === this.plan.workers.length && workers.every((w, i) => w === this.plan.workers[i]);
+    const sameSet =
+      this.plan.epoch === epoch &&
+      workers.length === this.plan.workers.length &&
+      workers.every((w, i) => w === this.plan.workers[i]);
     const shares = cumulativeShares(workers.map((w) => Math.max(this.rate(w) ?? 1, 1e-9)));
     if (sameSet && (now - this.plannedAt < SETTLE || !this.isOff(shares))) return false;
     this.plan = { epoch, version: this.plan.version + 1, workers, shares };
@@ -59,7 +62,11 @@ export class Planner {
   }
 
   private isOff(shares: readonly number[]): boolean {
-    const width = (list: readonly number[], i: number): number => (list[i] ?? 0) - (i === 0 ? 0 : (list[i - 1] ?? 0));
-    return shares.some((_, i) => Math.abs(width(shares, i) - width(this.plan.shares, i)) > TOLERANCE * width(this.plan.shares, i));
+    const width = (list: readonly number[], i: number): number =>
+      (list[i] ?? 0) - (i === 0 ? 0 : (list[i - 1] ?? 0));
+    return shares.some(
+      (_, i) =>
+        Math.abs(width(shares, i) - width(this.plan.shares, i)) > TOLERANCE * width(this.plan.shares, i),
+    );
   }
 }

@@ -43,7 +43,12 @@ export class Round {
   }
 
   matches(key: RoundKey): boolean {
-    return key.epoch === this.key.epoch && key.step === this.key.step && key.phase === this.key.phase && sameBytes(key.parent, this.key.parent);
+    return (
+      key.epoch === this.key.epoch &&
+      key.step === this.key.step &&
+      key.phase === this.key.phase &&
+      sameBytes(key.parent, this.key.parent)
+    );
   }
 
   /** Every unit has a value or has failed for good. */
@@ -117,7 +122,8 @@ export class Round {
     if (length === 0 || result.auxiliaries.length !== result.auxiliaryUnits.length * length) return;
     result.auxiliaryUnits.forEach((unit, k) => {
       const vector = result.auxiliaries.slice(k * length, (k + 1) * length);
-      if (this.isDone(unit) && !this.auxiliaries.has(unit) && vector.every(Number.isFinite)) this.auxiliaries.set(unit, vector);
+      if (this.isDone(unit) && !this.auxiliaries.has(unit) && vector.every(Number.isFinite))
+        this.auxiliaries.set(unit, vector);
     });
   }
 

@@ -3,7 +3,16 @@
 // its step is the next. Everything else is skipped, whoever wrote it.
 import type { StopRules } from '../job/spec.js';
 import { sameBytes } from '../wire/codec.js';
-import { type FinalStatus, type Genesis, type LedgerRecord, NO_PARENT, type StepFitness, type StoppedBy, decodeRecord, recordHash } from './records.js';
+import {
+  type FinalStatus,
+  type Genesis,
+  type LedgerRecord,
+  NO_PARENT,
+  type StepFitness,
+  type StoppedBy,
+  decodeRecord,
+  recordHash,
+} from './records.js';
 
 /** What a ledger says, apart from the parameters it stands for. */
 export interface LedgerView {
@@ -81,18 +90,35 @@ export function fold(view: LedgerView | null, bytes: Uint8Array, sequence: numbe
         case 'accept-code':
           return { accepted: true, record, view: { ...next, code: control.code } };
         case 'extend':
-          return { accepted: true, record, view: { ...next, stop: control.stop, status: seen.status === 'ended' ? 'running' : seen.status, end: null } };
+          return {
+            accepted: true,
+            record,
+            view: {
+              ...next,
+              stop: control.stop,
+              status: seen.status === 'ended' ? 'running' : seen.status,
+              end: null,
+            },
+          };
         case 'end': {
           if (seen.status === 'ended') return refuse('the job has ended already');
           const { status, stoppedBy, reason, centre, digest } = control;
-          return { accepted: true, record, view: { ...next, status: 'ended', end: { status, stoppedBy, reason, centre, digest } } };
+          return {
+            accepted: true,
+            record,
+            view: { ...next, status: 'ended', end: { status, stoppedBy, reason, centre, digest } },
+          };
         }
       }
     }
   }
 }
 
-function begin(genesis: Genesis & { readonly epoch: number }, head: Uint8Array, sequence: number): LedgerView {
+function begin(
+  genesis: Genesis & { readonly epoch: number },
+  head: Uint8Array,
+  sequence: number,
+): LedgerView {
   const { name, spec, objective, init, method } = genesis;
   return {
     genesis: { name, spec, objective, init, method },
@@ -122,7 +148,8 @@ function afterStep(view: LedgerView, fitness: StepFitness, digest: string | null
   const plateau = view.stop.plateau?.minDelta ?? 0;
   const improved =
     centre !== null &&
-    (view.bestCentre === null || (minimize ? centre < view.bestCentre.value - plateau : centre > view.bestCentre.value + plateau));
+    (view.bestCentre === null ||
+      (minimize ? centre < view.bestCentre.value - plateau : centre > view.bestCentre.value + plateau));
   return {
     ...view,
     steps: step + 1,

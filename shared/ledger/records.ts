@@ -15,7 +15,8 @@ export const NO_PARENT = new Uint8Array(32);
 export const MAX_RECORD_BYTES = 640 * 1024;
 
 export type FinalStatus = 'succeeded' | 'failed' | 'stopped' | 'cancelled';
-export type StoppedBy = 'steps' | 'evaluations' | 'fitness' | 'wall-clock' | 'plateau' | 'request' | 'failure';
+export type StoppedBy =
+  'steps' | 'evaluations' | 'fitness' | 'wall-clock' | 'plateau' | 'request' | 'failure';
 
 interface Common {
   readonly epoch: number;
@@ -154,13 +155,15 @@ export function decodeRecord(bytes: Uint8Array): LedgerRecord {
   const fields = decode(bytes, what);
   const r = new Reader(fields, what);
   const version = r.integer('v', 0, 1e6);
-  if (version !== LEDGER_VERSION) throw invalid(what, `is of version ${version}, this program reads ${LEDGER_VERSION}`);
+  if (version !== LEDGER_VERSION)
+    throw invalid(what, `is of version ${version}, this program reads ${LEDGER_VERSION}`);
   const common: Common = { epoch: r.integer('epoch', 1, 2 ** 53 - 1), parent: r.bytes('parent', 32) };
   const kind = r.oneOf('kind', ['genesis', 'leader', 'step', 'control']);
   switch (kind) {
     case 'genesis': {
       const arithmetic = r.integer('arithmetic', 0, 1e6);
-      if (arithmetic !== ARITHMETIC_VERSION) throw invalid(what, `needs arithmetic version ${arithmetic}, this program has ${ARITHMETIC_VERSION}`);
+      if (arithmetic !== ARITHMETIC_VERSION)
+        throw invalid(what, `needs arithmetic version ${arithmetic}, this program has ${ARITHMETIC_VERSION}`);
       const method = new Reader(r.map('method'), what);
       return {
         ...common,
@@ -182,7 +185,8 @@ export function decodeRecord(bytes: Uint8Array): LedgerRecord {
         kind,
         step: r.integer('step', 0, 2 ** 32 - 1),
         update: {
-          coefficients: r.integer('width', 2, 4) === 2 ? int16s(coefficientBytes, what) : int32s(coefficientBytes, what),
+          coefficients:
+            r.integer('width', 2, 4) === 2 ? int16s(coefficientBytes, what) : int32s(coefficientBytes, what),
           exponent: r.integer('exponent', -1074, 1023),
           scale: r.finite('scale'),
           rate: r.finite('rate'),
@@ -223,7 +227,10 @@ function decodeControl(r: Reader, what: string): ControlAction {
           evaluations: stop.optional('evaluations', (x, f) => x.integer(f, 1, 2 ** 53 - 1)),
           fitness: stop.optional('fitness', (x, f) => x.finite(f)),
           wallClock: stop.optional('wallClock', (x, f) => x.finite(f)),
-          plateau: plateau === null ? null : { steps: plateau.integer('steps', 1, 2 ** 32 - 1), minDelta: plateau.finite('minDelta') },
+          plateau:
+            plateau === null
+              ? null
+              : { steps: plateau.integer('steps', 1, 2 ** 32 - 1), minDelta: plateau.finite('minDelta') },
         },
       };
     }
@@ -231,7 +238,15 @@ function decodeControl(r: Reader, what: string): ControlAction {
       return {
         action,
         status: r.oneOf('status', ['succeeded', 'failed', 'stopped', 'cancelled']),
-        stoppedBy: r.oneOf('stoppedBy', ['steps', 'evaluations', 'fitness', 'wall-clock', 'plateau', 'request', 'failure']),
+        stoppedBy: r.oneOf('stoppedBy', [
+          'steps',
+          'evaluations',
+          'fitness',
+          'wall-clock',
+          'plateau',
+          'request',
+          'failure',
+        ]),
         reason: r.optional('reason', (x, f) => x.string(f, 4096)),
         centre: r.optional('centre', (x, f) => x.finite(f)),
         digest: r.optional('digest', (x, f) => x.string(f, HASH_HEX)),

@@ -50,7 +50,9 @@ export class LedgerStore {
   }
 
   /** SC_NOT_FOUND when the job has no ledger yet. */
-  async genesis(job: string): Promise<{ readonly record: GenesisRecord; readonly sequence: number; readonly bytes: Uint8Array }> {
+  async genesis(
+    job: string,
+  ): Promise<{ readonly record: GenesisRecord; readonly sequence: number; readonly bytes: Uint8Array }> {
     for await (const { payload, sequence } of this.records(job)) {
       const record = decodeRecord(payload);
       if (record.kind !== 'genesis') break;
@@ -60,7 +62,10 @@ export class LedgerStore {
   }
 
   /** The fold of the whole ledger, null when there is none. `each` sees every accepted record. */
-  async foldAll(job: string, each?: (folded: Extract<Folded, { accepted: true }>, entry: StreamEntry) => void): Promise<FoldedLedger | null> {
+  async foldAll(
+    job: string,
+    each?: (folded: Extract<Folded, { accepted: true }>, entry: StreamEntry) => void,
+  ): Promise<FoldedLedger | null> {
     let view: LedgerView | null = null;
     let last = new Uint8Array(0);
     let startedAt = 0;
@@ -104,7 +109,9 @@ export class LedgerStore {
   /** Stores a snapshot, then the index; older ones beyond SNAPSHOTS_KEPT are removed. */
   async addSnapshot(job: string, entry: SnapshotEntry, bytes: Uint8Array): Promise<void> {
     await this.bus.blobs.put(entry.sha256, bytes, job);
-    const all = [entry, ...(await this.snapshotsOf(job)).filter((s) => s.step !== entry.step)].sort((a, b) => b.step - a.step);
+    const all = [entry, ...(await this.snapshotsOf(job)).filter((s) => s.step !== entry.step)].sort(
+      (a, b) => b.step - a.step,
+    );
     const kept = all.slice(0, SNAPSHOTS_KEPT);
     await (await this.snapshots()).put(job, encodeJson(kept));
     for (const old of all.slice(SNAPSHOTS_KEPT)) {
@@ -113,13 +120,19 @@ export class LedgerStore {
   }
 
   /** The newest snapshot at or before `step` whose record the ledger holds, with its bytes; null when there is none. */
-  async nearestSnapshot(job: string, step = Number.POSITIVE_INFINITY): Promise<{ readonly position: LedgerPosition; readonly bytes: Uint8Array } | null> {
+  async nearestSnapshot(
+    job: string,
+    step = Number.POSITIVE_INFINITY,
+  ): Promise<{ readonly position: LedgerPosition; readonly bytes: Uint8Array } | null> {
     for (const entry of await this.snapshotsOf(job)) {
       if (entry.step > step || !(await this.holds(job, entry))) continue;
       const bytes = await this.bus.blobs.get(entry.sha256);
       if (bytes === null) continue;
       const { sequence, epoch, status, code } = entry;
-      return { position: { head: fromHex(entry.head), sequence, epoch, steps: entry.step, status, code }, bytes };
+      return {
+        position: { head: fromHex(entry.head), sequence, epoch, steps: entry.step, status, code },
+        bytes,
+      };
     }
     return null;
   }
@@ -142,7 +155,19 @@ export class LedgerStore {
   }
 }
 
-export function snapshotEntry(view: LedgerView, snapshot: { readonly sha256: string; readonly bytes: Uint8Array }): SnapshotEntry {
+export function snapshotEntry(
+  view: LedgerView,
+  snapshot: { readonly sha256: string; readonly bytes: Uint8Array },
+): SnapshotEntry {
   const { sequence, epoch, status, code, steps } = view;
-  return { step: steps, head: toHex(view.head), sequence, epoch, status, code, sha256: snapshot.sha256, bytes: snapshot.bytes.length };
+  return {
+    step: steps,
+    head: toHex(view.head),
+    sequence,
+    epoch,
+    status,
+    code,
+    sha256: snapshot.sha256,
+    bytes: snapshot.bytes.length,
+  };
 }

@@ -9,7 +9,13 @@
 import { SeedcastError } from '../errors.js';
 import { directionBlocks, exactSums } from '../arithmetic/class-i.js';
 import { adamRate, adamStep, momentumStep, sgdStep } from '../arithmetic/optimizers.js';
-import { centeredRankCoefficients, centeredRankScale, countedMembers, rawCoefficients, zScoreCoefficients } from '../arithmetic/shaping.js';
+import {
+  centeredRankCoefficients,
+  centeredRankScale,
+  countedMembers,
+  rawCoefficients,
+  zScoreCoefficients,
+} from '../arithmetic/shaping.js';
 import type { JobSpec } from '../job/spec.js';
 import type { StepUpdate } from '../ledger/records.js';
 import type { TensorArray } from '../objectives/types.js';
@@ -60,7 +66,10 @@ export const es: Method = {
     if (shaping === 'centered-rank') {
       const coefficients = centeredRankCoefficients(shaped, antithetic, skipped);
       const members = countedMembers(shaped.length, antithetic, skipped).length;
-      return { update: { ...common, coefficients, exponent: 0, scale: noiseScale * centeredRankScale(members) }, ties };
+      return {
+        update: { ...common, coefficients, exponent: 0, scale: noiseScale * centeredRankScale(members) },
+        ties,
+      };
     }
     const { coefficients, exponent } =
       shaping === 'z-score'
@@ -81,7 +90,13 @@ export const es: Method = {
       const to = out[t];
       if (from === undefined || to === undefined) return;
       const offset = context.memory.offsets[t] ?? 0;
-      addNoise(from, to, scratch.noise.subarray(offset, offset + tensor.size), scale * tensor.sigma, NOISE[noise].largest);
+      addNoise(
+        from,
+        to,
+        scratch.noise.subarray(offset, offset + tensor.size),
+        scale * tensor.sigma,
+        NOISE[noise].largest,
+      );
     });
   },
 
@@ -96,7 +111,17 @@ export const es: Method = {
       const end = memory.offsets[t + 1] ?? start;
       for (let from = Math.max(lo, start); from < Math.min(hi, end); from += TILE) {
         const to = Math.min(from + TILE, hi, end);
-        applyTile(context, step, update, t, from - start, to - start, blocks, sums.subarray(0, to - from), wide.subarray(0, to - from));
+        applyTile(
+          context,
+          step,
+          update,
+          t,
+          from - start,
+          to - start,
+          blocks,
+          sums.subarray(0, to - from),
+          wide.subarray(0, to - from),
+        );
       }
     }
     if (lo === 0) advanceStatistics(context, step, update);
@@ -112,7 +137,8 @@ function withWorst(fitness: Float64Array, failed: Uint8Array, ranks: boolean): F
 
 function countTies(fitness: Float64Array, failed: Uint8Array): number {
   let ties = 0;
-  for (let i = 0; i + 1 < fitness.length; i += 2) if (failed[i] === 0 && failed[i + 1] === 0 && fitness[i] === fitness[i + 1]) ties++;
+  for (let i = 0; i + 1 < fitness.length; i += 2)
+    if (failed[i] === 0 && failed[i + 1] === 0 && fitness[i] === fitness[i + 1]) ties++;
   return ties;
 }
 
@@ -121,19 +147,35 @@ function fillNoise(context: MethodContext, step: number, direction: number, scra
   const { fill } = NOISE[options(context.spec).noise];
   context.tensors.forEach((tensor, t) => {
     const offset = context.memory.offsets[t] ?? 0;
-    fill(context.key, PURPOSE.perturbation, t, direction, step, 0, scratch.noise.subarray(offset, offset + tensor.size));
+    fill(
+      context.key,
+      PURPOSE.perturbation,
+      t,
+      direction,
+      step,
+      0,
+      scratch.noise.subarray(offset, offset + tensor.size),
+    );
   });
   scratch.step = step;
   scratch.direction = direction;
 }
 
 /** to = from + scale·e, one rounding of the product and one of the sum in the tensor's type; `from` stays untouched. */
-function addNoise(from: TensorArray, to: TensorArray, noise: Int8Array, scale: number, largest: number): void {
+function addNoise(
+  from: TensorArray,
+  to: TensorArray,
+  noise: Int8Array,
+  scale: number,
+  largest: number,
+): void {
   // The product takes at most 17 values: round each once.
-  const products = from instanceof Float64Array ? new Float64Array(2 * largest + 1) : new Float32Array(2 * largest + 1);
+  const products =
+    from instanceof Float64Array ? new Float64Array(2 * largest + 1) : new Float32Array(2 * largest + 1);
   const rounded = from instanceof Float64Array ? scale : Math.fround(scale);
   for (let e = -largest; e <= largest; e++) products[e + largest] = rounded * e;
-  for (let j = 0; j < noise.length; j++) to[j] = (from[j] as number) + (products[(noise[j] as number) + largest] as number);
+  for (let j = 0; j < noise.length; j++)
+    to[j] = (from[j] as number) + (products[(noise[j] as number) + largest] as number);
 }
 
 function applyTile(
@@ -155,13 +197,25 @@ function applyTile(
     throw new SeedcastError('SC_INTERNAL', `es: tensor ${tensorIndex} is not a float tensor`);
   };
   exactSums(
-    (first, last, into) => accumulate(key, PURPOSE.perturbation, tensorIndex, step, update.coefficients, first, last, lo, into),
+    (first, last, into) =>
+      accumulate(key, PURPOSE.perturbation, tensorIndex, step, update.coefficients, first, last, lo, into),
     blocks,
     sums,
     wide,
   );
-  const range = { theta: floats(memory.parameters(step)[tensorIndex]), next: floats(memory.parameters(step + 1)[tensorIndex]), sums: wide, lo, hi };
-  const scalars = { scale: update.scale * 2 ** update.exponent, rate: update.rate, weightDecay, factor: context.tensors[tensorIndex]?.sigma ?? 1 };
+  const range = {
+    theta: floats(memory.parameters(step)[tensorIndex]),
+    next: floats(memory.parameters(step + 1)[tensorIndex]),
+    sums: wide,
+    lo,
+    hi,
+  };
+  const scalars = {
+    scale: update.scale * 2 ** update.exponent,
+    rate: update.rate,
+    weightDecay,
+    factor: context.tensors[tensorIndex]?.sigma ?? 1,
+  };
   const slot = (name: string) => {
     const array = floats(memory.slot(name)[tensorIndex]);
     return { from: array, to: array };
@@ -169,7 +223,8 @@ function applyTile(
   if (optimizer.name === 'adam') {
     const { beta1, beta2, epsilon } = optimizer;
     adamStep(range, { ...scalars, beta1, beta2, epsilon }, slot('m'), slot('v'));
-  } else if (optimizer.name === 'momentum') momentumStep(range, { ...scalars, momentum: optimizer.momentum }, slot('v'));
+  } else if (optimizer.name === 'momentum')
+    momentumStep(range, { ...scalars, momentum: optimizer.momentum }, slot('v'));
   else sgdStep(range, scalars);
 }
 

@@ -44,7 +44,13 @@ export interface Method {
    */
   reduce(spec: JobSpec, step: number, fitness: Float64Array, failed: Uint8Array): Reduction;
   /** Perturbed parameters of `member` at `step`, unbounded, written to `out` (one array a tensor). */
-  perturb(context: MethodContext, step: number, member: number, scratch: Scratch, out: readonly TensorArray[]): void;
+  perturb(
+    context: MethodContext,
+    step: number,
+    member: number,
+    scratch: Scratch,
+    out: readonly TensorArray[],
+  ): void;
   /**
    * state(step) → state(step + 1) for the coordinates [lo, hi) of all tensors laid end to end: reads the buffers of
    * `step`, writes those of `step + 1`. Tiles are disjoint, so threads may run them in any order.

@@ -4,7 +4,11 @@ import { type MemoryShape, memoryBytes } from './memory.js';
 import { methodNamed } from './registry.js';
 
 export function shapeOf({ spec, objective }: Pick<Genesis, 'spec' | 'objective'>): MemoryShape {
-  return { tensors: objective.tensors, slots: methodNamed(spec.method.name).slots(spec), statistics: objective.auxiliary?.length ?? 0 };
+  return {
+    tensors: objective.tensors,
+    slots: methodNamed(spec.method.name).slots(spec),
+    statistics: objective.auxiliary?.length ?? 0,
+  };
 }
 
 /** Bytes a replica of this job takes. */

@@ -26,7 +26,12 @@ export function decode(bytes: Uint8Array, what: string): Fields {
 }
 
 function isPlain(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) === Object.prototype;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.getPrototypeOf(value) === Object.prototype
+  );
 }
 
 export function invalid(what: string, problem: string, cause?: unknown): SeedcastError {
@@ -52,7 +57,8 @@ export class Reader {
 
   integer(field: string, low: number, high: number): number {
     const value = this.fields[field];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) this.fail(field, `an integer in [${low}, ${high}]`);
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high)
+      this.fail(field, `an integer in [${low}, ${high}]`);
     return value;
   }
 
@@ -73,7 +79,9 @@ export class Reader {
 
   string(field: string, longest = 4096): string {
     const value = this.fields[field];
-    return typeof value === 'string' && value.length <= longest ? value : this.fail(field, `a string of at most ${longest} characters`);
+    return typeof value === 'string' && value.length <= longest
+      ? value
+      : this.fail(field, `a string of at most ${longest} characters`);
   }
 
   oneOf<T extends string>(field: string, choices: readonly T[]): T {
@@ -84,13 +92,16 @@ export class Reader {
 
   bytes(field: string, length?: number): Uint8Array {
     const value = this.fields[field];
-    if (!(value instanceof Uint8Array) || (length !== undefined && value.length !== length)) this.fail(field, length === undefined ? 'bytes' : `${length} bytes`);
+    if (!(value instanceof Uint8Array) || (length !== undefined && value.length !== length))
+      this.fail(field, length === undefined ? 'bytes' : `${length} bytes`);
     return value;
   }
 
   array(field: string, longest: number): readonly unknown[] {
     const value = this.fields[field];
-    return Array.isArray(value) && value.length <= longest ? value : this.fail(field, `an array of at most ${longest}`);
+    return Array.isArray(value) && value.length <= longest
+      ? value
+      : this.fail(field, `an array of at most ${longest}`);
   }
 
   map(field: string): Fields {
@@ -111,6 +122,11 @@ export function float64s(bytes: Uint8Array, what: string): Float64Array {
   return new Float64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
 }
 
+export function float32s(bytes: Uint8Array, what: string): Float32Array {
+  const aligned = realign(bytes, 4, what);
+  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+}
+
 export function int16s(bytes: Uint8Array, what: string): Int16Array {
   const aligned = realign(bytes, 2, what);
   return new Int16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2);
@@ -122,7 +138,8 @@ export function int32s(bytes: Uint8Array, what: string): Int32Array {
 }
 
 function realign(bytes: Uint8Array, width: number, what: string): Uint8Array {
-  if (bytes.length % width !== 0) throw invalid(what, `has ${bytes.length} bytes, not a multiple of ${width}`);
+  if (bytes.length % width !== 0)
+    throw invalid(what, `has ${bytes.length} bytes, not a multiple of ${width}`);
   return bytes.byteOffset % width === 0 ? bytes : bytes.slice();
 }
 

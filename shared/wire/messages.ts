@@ -1,7 +1,7 @@
 // The binary messages between coordinator and workers, with their schema checks. A round carries the last ledger record
 // whole (not only what it applies), so a replica checks the chain by hash before it moves. What people read (progress,
 // event, heartbeat) is JSON and lives in reports.ts.
-import { Reader, bytesOf, decode, encode, float64s, invalid } from './codec.js';
+import { Reader, bytesOf, decode, encode, float32s, float64s, invalid } from './codec.js';
 
 export const WIRE_VERSION = 1;
 /** Units (members, then centre or held-out repeats) in one round at most. */
@@ -76,7 +76,8 @@ function key(r: Reader): RoundKey {
 function open(bytes: Uint8Array, what: string): Reader {
   const r = new Reader(decode(bytes, what), what);
   const version = r.integer('v', 0, 1e6);
-  if (version !== WIRE_VERSION) throw invalid(what, `is of version ${version}, this program speaks ${WIRE_VERSION}`);
+  if (version !== WIRE_VERSION)
+    throw invalid(what, `is of version ${version}, this program speaks ${WIRE_VERSION}`);
   return r;
 }
 
@@ -91,7 +92,15 @@ function readRanges(r: Reader, what: string): Ranges {
   for (let i = 0; i < numbers.length; i += 2) {
     const from = numbers[i];
     const to = numbers[i + 1];
-    if (typeof from !== 'number' || typeof to !== 'number' || !Number.isInteger(from) || !Number.isInteger(to) || from < end || to <= from || to > MAX_UNITS) {
+    if (
+      typeof from !== 'number' ||
+      typeof to !== 'number' ||
+      !Number.isInteger(from) ||
+      !Number.isInteger(to) ||
+      from < end ||
+      to <= from ||
+      to > MAX_UNITS
+    ) {
       throw invalid(what, `has a bad range [${String(from)}, ${String(to)})`);
     }
     ranges.push([from, to]);
@@ -105,7 +114,8 @@ export function countUnits(ranges: Ranges): number {
 }
 
 export const planMessage = {
-  encode: (m: PlanMessage): Uint8Array => encode({ v: WIRE_VERSION, epoch: m.epoch, version: m.version, workers: m.workers, shares: m.shares }),
+  encode: (m: PlanMessage): Uint8Array =>
+    encode({ v: WIRE_VERSION, epoch: m.epoch, version: m.version, workers: m.workers, shares: m.shares }),
   decode(bytes: Uint8Array): PlanMessage {
     const what = 'plan message';
     const r = open(bytes, what);
@@ -114,7 +124,8 @@ export const planMessage = {
     if (workers.length !== shares.length) throw invalid(what, 'has not one share a worker');
     let before = 0;
     for (const share of shares) {
-      if (typeof share !== 'number' || !Number.isInteger(share) || share < before || share > 65536) throw invalid(what, `has a bad share ${String(share)}`);
+      if (typeof share !== 'number' || !Number.isInteger(share) || share < before || share > 65536)
+        throw invalid(what, `has a bad share ${String(share)}`);
       before = share;
     }
     return {
@@ -155,15 +166,28 @@ export const roundMessage = {
 
 export const assignMessage = {
   encode: (m: AssignMessage): Uint8Array =>
-    encode({ v: WIRE_VERSION, epoch: m.epoch, step: m.step, phase: m.phase, parent: m.parent, repeats: m.repeats, ranges: flat(m.ranges) }),
+    encode({
+      v: WIRE_VERSION,
+      epoch: m.epoch,
+      step: m.step,
+      phase: m.phase,
+      parent: m.parent,
+      repeats: m.repeats,
+      ranges: flat(m.ranges),
+    }),
   decode(bytes: Uint8Array): AssignMessage {
     const r = open(bytes, 'assign message');
-    return { ...key(r), repeats: r.integer('repeats', 0, MAX_UNITS), ranges: readRanges(r, 'assign message') };
+    return {
+      ...key(r),
+      repeats: r.integer('repeats', 0, MAX_UNITS),
+      ranges: readRanges(r, 'assign message'),
+    };
   },
 };
 
 export const resultMessage = {
-  encode(m: ResultMessage): Uint8Array {
+  /** `single`: the scalars are float32 numbers and travel as such. */
+  encode(m: ResultMessage, single = false): Uint8Array {
     const base = {
       v: WIRE_VERSION,
       worker: m.worker,
@@ -172,7 +196,8 @@ export const resultMessage = {
       phase: m.phase,
       parent: m.parent,
       ranges: flat(m.ranges),
-      scalars: bytesOf(m.scalars),
+      scalars: bytesOf(single ? Float32Array.from(m.scalars) : m.scalars),
+      ...(single ? { single } : {}),
       busy: m.busy,
     };
     // Absent when empty: most results have none, and bytes a step are counted.
@@ -187,13 +212,20 @@ export const resultMessage = {
     const what = 'result message';
     const r = open(bytes, what);
     const ranges = readRanges(r, what);
-    const scalars = float64s(r.bytes('scalars'), what);
-    if (scalars.length !== countUnits(ranges)) throw invalid(what, `has ${scalars.length} scalars for ${countUnits(ranges)} units`);
-    const failures = (r.optional('failures', (x, f) => x.array(f, MAX_UNITS)) ?? []).map((entry): [number, string] => {
-      const [unit, text] = Array.isArray(entry) ? (entry as unknown[]) : [];
-      if (typeof unit !== 'number' || typeof text !== 'string') throw invalid(what, 'has a malformed failure');
-      return [unit, text.slice(0, 2000)];
-    });
+    const single = r.optional('single', (x, f) => x.boolean(f)) === true;
+    const scalars = single
+      ? Float64Array.from(float32s(r.bytes('scalars'), what))
+      : float64s(r.bytes('scalars'), what);
+    if (scalars.length !== countUnits(ranges))
+      throw invalid(what, `has ${scalars.length} scalars for ${countUnits(ranges)} units`);
+    const failures = (r.optional('failures', (x, f) => x.array(f, MAX_UNITS)) ?? []).map(
+      (entry): [number, string] => {
+        const [unit, text] = Array.isArray(entry) ? (entry as unknown[]) : [];
+        if (typeof unit !== 'number' || typeof text !== 'string')
+          throw invalid(what, 'has a malformed failure');
+        return [unit, text.slice(0, 2000)];
+      },
+    );
     const auxiliaryUnits = (r.optional('auxUnits', (x, f) => x.array(f, MAX_UNITS)) ?? []).map((unit) => {
       if (typeof unit !== 'number') throw invalid(what, 'has a malformed auxiliary');
       return unit;
@@ -223,7 +255,8 @@ export interface PlacementMessage {
 }
 
 export const placementMessage = {
-  encode: (m: PlacementMessage): Uint8Array => encode({ v: WIRE_VERSION, version: m.version, jobs: m.jobs, rebuild: m.rebuild }),
+  encode: (m: PlacementMessage): Uint8Array =>
+    encode({ v: WIRE_VERSION, version: m.version, jobs: m.jobs, rebuild: m.rebuild }),
   decode(bytes: Uint8Array): PlacementMessage {
     const what = 'placement message';
     const r = open(bytes, what);
@@ -232,14 +265,22 @@ export const placementMessage = {
         if (typeof job !== 'string') throw invalid(what, `has a job in ${field} that is no string`);
         return job;
       });
-    return { version: r.integer('version', 0, MAX_EPOCH), jobs: strings('jobs'), rebuild: strings('rebuild') };
+    return {
+      version: r.integer('version', 0, MAX_EPOCH),
+      jobs: strings('jobs'),
+      rebuild: strings('rebuild'),
+    };
   },
 };
 
 /** The leader's answer to `ask`: what the worker missed. */
 export interface AskReply {
   readonly placement: Uint8Array;
-  readonly jobs: readonly { readonly job: string; readonly plan: Uint8Array; readonly round: Uint8Array | null }[];
+  readonly jobs: readonly {
+    readonly job: string;
+    readonly plan: Uint8Array;
+    readonly round: Uint8Array | null;
+  }[];
 }
 
 export const askReply = {
@@ -248,8 +289,15 @@ export const askReply = {
     const what = 'ask reply';
     const r = open(bytes, what);
     const jobs = r.array('jobs', 4096).map((entry) => {
-      const e = new Reader(typeof entry === 'object' && entry !== null ? (entry as Record<string, unknown>) : {}, what);
-      return { job: e.string('job', 64), plan: e.bytes('plan'), round: e.optional('round', (x, f) => x.bytes(f)) };
+      const e = new Reader(
+        typeof entry === 'object' && entry !== null ? (entry as Record<string, unknown>) : {},
+        what,
+      );
+      return {
+        job: e.string('job', 64),
+        plan: e.bytes('plan'),
+        round: e.optional('round', (x, f) => x.bytes(f)),
+      };
     });
     return { placement: r.bytes('placement'), jobs };
   },

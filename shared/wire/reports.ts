@@ -3,7 +3,15 @@
 import { z } from 'zod';
 import { type ErrorPlace, SeedcastError, isErrorCode, messageOf } from '../errors.js';
 
-export const jobState = z.enum(['pending', 'running', 'paused', 'succeeded', 'failed', 'stopped', 'cancelled']);
+export const jobState = z.enum([
+  'pending',
+  'running',
+  'paused',
+  'succeeded',
+  'failed',
+  'stopped',
+  'cancelled',
+]);
 export type JobState = z.infer<typeof jobState>;
 
 const nullableNumber = z.number().nullable();
@@ -42,7 +50,12 @@ export const progressSchema = z.object({
   step: z.number(),
   steps: nullableNumber,
   evaluations: z.number(),
-  fitness: z.object({ centre: nullableNumber, best: nullableNumber, mean: nullableNumber, deviation: nullableNumber }),
+  fitness: z.object({
+    centre: nullableNumber,
+    best: nullableNumber,
+    mean: nullableNumber,
+    deviation: nullableNumber,
+  }),
   evaluationsPerSecond: z.number(),
   workers: z.number(),
   bytesPerStep: z.number(),
@@ -152,7 +165,10 @@ export const answerSchema = z.union([
       code: z.string(),
       message: z.string(),
       hint: z.string().optional(),
-      place: z.object({ file: z.string(), line: z.number(), column: z.number(), field: z.string() }).partial().optional(),
+      place: z
+        .object({ file: z.string(), line: z.number(), column: z.number(), field: z.string() })
+        .partial()
+        .optional(),
     }),
   }),
 ]);
@@ -187,5 +203,8 @@ export function decodeJson<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: str
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new SeedcastError('SC_MESSAGE_INVALID', `${what} has ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'a wrong form'}`);
+  throw new SeedcastError(
+    'SC_MESSAGE_INVALID',
+    `${what} has ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'a wrong form'}`,
+  );
 }

@@ -22,7 +22,11 @@ export function boundary(layout: UnitLayout, share: number): number {
 }
 
 /** Half-open range of units of one worker of the plan; null when it is not in the plan or its slice is empty. */
-export function sliceOf(layout: UnitLayout, plan: PlanMessage, worker: string): readonly [number, number] | null {
+export function sliceOf(
+  layout: UnitLayout,
+  plan: PlanMessage,
+  worker: string,
+): readonly [number, number] | null {
   const index = plan.workers.indexOf(worker);
   const share = plan.shares[index];
   if (index < 0 || share === undefined) return null;

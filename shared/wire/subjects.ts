@@ -91,7 +91,11 @@ export function names(pool: string | null = null): Names {
       evidence: `${streamPrefix}_EVIDENCE`,
       events: `${streamPrefix}_EVENTS`,
     },
-    buckets: { jobs: `${bucketPrefix}_jobs`, lease: `${bucketPrefix}_lease`, snapshots: `${bucketPrefix}_snapshots` },
+    buckets: {
+      jobs: `${bucketPrefix}_jobs`,
+      lease: `${bucketPrefix}_lease`,
+      snapshots: `${bucketPrefix}_snapshots`,
+    },
     service: {
       submit: `${subjectPrefix}.submit`,
       control: `${subjectPrefix}.control`,

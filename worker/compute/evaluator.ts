@@ -35,7 +35,10 @@ export class JobEvaluator {
     this.runner = new ObjectiveRunner(objective, replica.genesis.objective, ports);
     this.names = replica.genesis.objective.tensors.map((t) => t.name);
     const bytes = Math.max(1, 8 * replica.memory.coordinates);
-    this.batch = objective.definition.evaluateMany === undefined ? 1 : Math.max(1, Math.min(4096, Math.floor(BATCH_BYTES / bytes)));
+    this.batch =
+      objective.definition.evaluateMany === undefined
+        ? 1
+        : Math.max(1, Math.min(4096, Math.floor(BATCH_BYTES / bytes)));
   }
 
   /** Ends the evaluation of an earlier generation, if the objective listens to its signal. */
@@ -44,7 +47,14 @@ export class JobEvaluator {
   }
 
   /** Units [from, to). `wanted` is asked before each batch; null when the answer was no. */
-  async evaluate(generation: number, step: number, layout: UnitLayout, from: number, to: number, wanted: () => boolean): Promise<EvaluatedUnits | null> {
+  async evaluate(
+    generation: number,
+    step: number,
+    layout: UnitLayout,
+    from: number,
+    to: number,
+    wanted: () => boolean,
+  ): Promise<EvaluatedUnits | null> {
     await (this.starting ??= this.runner.start());
     const scalars = new Float64Array(to - from).fill(Number.NaN);
     const failures: (readonly [number, string])[] = [];
@@ -56,7 +66,10 @@ export class JobEvaluator {
     for (let first = from; first < to && !stuck; first += this.batch) {
       if (!wanted()) return null;
       const last = Math.min(first + this.batch, to);
-      const outcomes = await this.runner.evaluate(this.prepare(step, layout, first, last), this.controller.signal);
+      const outcomes = await this.runner.evaluate(
+        this.prepare(step, layout, first, last),
+        this.controller.signal,
+      );
       outcomes.forEach((outcome, i) => {
         const unit = first + i;
         if ('error' in outcome) failures.push([unit, outcome.error]);
@@ -69,7 +82,8 @@ export class JobEvaluator {
         }
       });
       stuck = this.runner.stuck;
-      if (stuck) for (let unit = last; unit < to; unit++) failures.push([unit, 'not evaluated: the thread hangs']);
+      if (stuck)
+        for (let unit = last; unit < to; unit++) failures.push([unit, 'not evaluated: the thread hangs']);
     }
     this.running = -1;
     if (!wanted()) return null;

@@ -94,7 +94,8 @@ export class JobCompute {
   apply(step: number, updates: readonly StepUpdate[]): Promise<void> {
     this.abandon();
     return this.inOrder(() => {
-      const terms = updates.reduce((sum, u) => sum + u.coefficients.length, 0) * this.replica.memory.coordinates;
+      const terms =
+        updates.reduce((sum, u) => sum + u.coefficients.length, 0) * this.replica.memory.coordinates;
       if (terms <= INLINE_TERMS) {
         updates.forEach((update, i) => this.replica.apply(step + i, update));
         return;
@@ -110,9 +111,9 @@ export class JobCompute {
     const free = all.filter((thread) => !this.busyThreads.has(thread));
     const threads = free.length > 0 ? free : all;
     const width = Math.ceil(coordinates / threads.length / 64) * 64;
-    const tiles = threads.map((thread, i) => {
+    const tiles = threads.flatMap((thread, i) => {
       const [lo, hi] = [Math.min(i * width, coordinates), Math.min((i + 1) * width, coordinates)];
-      return lo === hi ? null : this.pool.run(thread, { op: 'apply', job: this.job, step, updates, lo, hi });
+      return lo === hi ? [] : [this.pool.run(thread, { op: 'apply', job: this.job, step, updates, lo, hi })];
     });
     await Promise.all(tiles);
   }
@@ -182,24 +183,36 @@ export class JobCompute {
     return [from, end];
   }
 
-  private async runPiece(evaluation: Evaluation, thread: number, [from, to]: readonly [number, number]): Promise<void> {
+  private async runPiece(
+    evaluation: Evaluation,
+    thread: number,
+    [from, to]: readonly [number, number],
+  ): Promise<void> {
     const { generation, step, layout } = evaluation;
     this.busyThreads.add(thread);
     evaluation.inFlight++;
     const begun = this.clock.now();
     let cancelTimer = (): void => undefined;
-    let timedOut = false;
+    const timed = { out: false };
     if (this.timeout !== null) {
       cancelTimer = this.clock.after(this.timeout + TIMEOUT_GRACE, () => {
-        timedOut = true;
+        timed.out = true;
         void this.pool.kill(thread, 'timeout');
       });
     }
     let done: EvaluatedUnits | null;
     try {
-      done = await this.pool.run(thread, { op: 'evaluate', job: this.job, generation, step, layout, from, to });
+      done = await this.pool.run(thread, {
+        op: 'evaluate',
+        job: this.job,
+        generation,
+        step,
+        layout,
+        from,
+        to,
+      });
     } catch (error) {
-      const words = timedOut
+      const words = timed.out
         ? `timed out after ${this.timeout ?? 0} ms`
         : error instanceof ThreadLost
           ? `the evaluation ended its thread: ${error.message}`
@@ -216,7 +229,11 @@ export class JobCompute {
       const cost = (this.clock.now() - begun) / (to - from);
       this.cost = this.cost === null ? cost : this.cost + 0.3 * (cost - this.cost);
       evaluation.finished.push(done);
-      if ((evaluation.queue.length === 0 && evaluation.inFlight === 0) || this.clock.now() - evaluation.flushedAt >= FLUSH) this.flush(evaluation);
+      if (
+        (evaluation.queue.length === 0 && evaluation.inFlight === 0) ||
+        this.clock.now() - evaluation.flushedAt >= FLUSH
+      )
+        this.flush(evaluation);
     }
     this.pump();
   }
@@ -239,7 +256,9 @@ export class JobCompute {
 
   private inOrder<T>(task: () => Promise<T> | T): Promise<T> {
     const result = this.tail.then(task);
-    this.tail = result.catch((error: unknown) => this.onProblem(error instanceof Error ? error.message : String(error)));
+    this.tail = result.catch((error: unknown) =>
+      this.onProblem(error instanceof Error ? error.message : String(error)),
+    );
     return result;
   }
 

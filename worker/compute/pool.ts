@@ -55,11 +55,21 @@ export class ThreadPool {
       const [pending] = at < 0 ? [] : thread.pending.splice(at, 1);
       if (pending === undefined) return;
       if (message.type === 'done') pending.resolve(message.result);
-      else pending.reject(new SeedcastError(isErrorCode(message.code) ? message.code : 'SC_INTERNAL', message.message, message.hint === null ? {} : { hint: message.hint }));
+      else
+        pending.reject(
+          new SeedcastError(
+            isErrorCode(message.code) ? message.code : 'SC_INTERNAL',
+            message.message,
+            message.hint === null ? {} : { hint: message.hint },
+          ),
+        );
     });
-    worker.on('error', (error) => this.log(null, `thread ${thread.index}: ${error instanceof Error ? error.message : String(error)}`));
+    worker.on('error', (error) =>
+      this.log(null, `thread ${thread.index}: ${error instanceof Error ? error.message : String(error)}`),
+    );
     worker.on('exit', (code) => {
-      if (thread.worker === worker && !this.closed) this.replace(thread, `the thread ended with code ${code}`);
+      if (thread.worker === worker && !this.closed)
+        this.replace(thread, `the thread ended with code ${code}`);
     });
   }
 
@@ -68,7 +78,8 @@ export class ThreadPool {
     thread.pending = [];
     thread.worker = this.spawn(thread.index);
     this.listen(thread);
-    for (const job of this.open.values()) this.run(thread.index, job).catch((error: unknown) => this.log(job.job, String(error)));
+    for (const job of this.open.values())
+      this.run(thread.index, job).catch((error: unknown) => this.log(job.job, String(error)));
     for (const { reject } of lost) reject(new ThreadLost(reason));
   }
 

@@ -1,7 +1,12 @@
 // What the worker's main thread and its compute threads say to each other. One task at a time a thread; the buffer of a
 // replica is shared memory, so tasks carry only what is not in it.
 import type { StepUpdate } from '../../shared/ledger/records.js';
-import type { ObjectiveDescription, ObjectiveOptions, Dtype, TensorArray } from '../../shared/objectives/types.js';
+import type {
+  ObjectiveDescription,
+  ObjectiveOptions,
+  Dtype,
+  TensorArray,
+} from '../../shared/objectives/types.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
 
 export interface ThreadData {
@@ -15,13 +20,35 @@ export const CONTROL_BYTES = 4;
 
 export type Task =
   | { readonly op: 'catalog' }
-  | { readonly op: 'describe'; readonly objective: string; readonly options: ObjectiveOptions; readonly dtype: Dtype }
+  | {
+      readonly op: 'describe';
+      readonly objective: string;
+      readonly options: ObjectiveOptions;
+      readonly dtype: Dtype;
+    }
   /** `genesis`: the bytes of the genesis record. `memory` and `control`: shared buffers. */
-  | { readonly op: 'open'; readonly job: string; readonly genesis: Uint8Array; readonly memory: SharedArrayBuffer; readonly control: SharedArrayBuffer }
+  | {
+      readonly op: 'open';
+      readonly job: string;
+      readonly genesis: Uint8Array;
+      readonly memory: SharedArrayBuffer;
+      readonly control: SharedArrayBuffer;
+    }
   | { readonly op: 'close'; readonly job: string }
-  | { readonly op: 'initialise'; readonly job: string; readonly weights: ReadonlyMap<string, TensorArray> | null }
+  | {
+      readonly op: 'initialise';
+      readonly job: string;
+      readonly weights: ReadonlyMap<string, TensorArray> | null;
+    }
   | { readonly op: 'restore'; readonly job: string; readonly step: number; readonly bytes: Uint8Array }
-  | { readonly op: 'apply'; readonly job: string; readonly step: number; readonly updates: readonly StepUpdate[]; readonly lo: number; readonly hi: number }
+  | {
+      readonly op: 'apply';
+      readonly job: string;
+      readonly step: number;
+      readonly updates: readonly StepUpdate[];
+      readonly lo: number;
+      readonly hi: number;
+    }
   | { readonly op: 'digest'; readonly job: string; readonly step: number }
   | { readonly op: 'snapshot'; readonly job: string; readonly step: number }
   | {
@@ -47,7 +74,10 @@ export interface EvaluatedUnits {
 
 export interface TaskResults {
   /** Objective → SHA-256 of its code; objective → milliseconds an evaluation may take, where it says so. */
-  catalog: { readonly objectives: Readonly<Record<string, string>>; readonly timeouts: Readonly<Record<string, number>> };
+  catalog: {
+    readonly objectives: Readonly<Record<string, string>>;
+    readonly timeouts: Readonly<Record<string, number>>;
+  };
   describe: ObjectiveDescription;
   open: null;
   close: null;
@@ -60,9 +90,17 @@ export interface TaskResults {
   evaluate: EvaluatedUnits | null;
 }
 
-export type ToThread = { readonly type: 'task'; readonly id: number; readonly task: Task } | { readonly type: 'abort'; readonly job: string; readonly generation: number };
+export type ToThread =
+  | { readonly type: 'task'; readonly id: number; readonly task: Task }
+  | { readonly type: 'abort'; readonly job: string; readonly generation: number };
 
 export type FromThread =
   | { readonly type: 'done'; readonly id: number; readonly result: unknown }
-  | { readonly type: 'failed'; readonly id: number; readonly code: string; readonly message: string; readonly hint: string | null }
+  | {
+      readonly type: 'failed';
+      readonly id: number;
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string | null;
+    }
   | { readonly type: 'log'; readonly job: string | null; readonly message: string };

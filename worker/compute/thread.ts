@@ -8,7 +8,13 @@ import { loadObjectives, type LoadedObjective } from '../objectives/load.js';
 import { describeObjective } from '../objectives/describe.js';
 import { Replica } from '../replica/replica.js';
 import { JobEvaluator } from './evaluator.js';
-import { CONTROL_GENERATION, type FromThread, type Task, type ThreadData, type ToThread } from './protocol.js';
+import {
+  CONTROL_GENERATION,
+  type FromThread,
+  type Task,
+  type ThreadData,
+  type ToThread,
+} from './protocol.js';
 
 interface OpenJob {
   readonly replica: Replica;
@@ -28,9 +34,13 @@ async function objectiveNamed(name: string): Promise<LoadedObjective> {
   loaded ??= loadObjectives(objectivePaths);
   const found = (await loaded).find(({ definition }) => definition.name === name);
   if (found !== undefined) return found;
-  throw new SeedcastError('SC_OBJECTIVE_FILE', `objective ${JSON.stringify(name)} is not known to this worker`, {
-    hint: 'give the file that defines it with --objectives',
-  });
+  throw new SeedcastError(
+    'SC_OBJECTIVE_FILE',
+    `objective ${JSON.stringify(name)} is not known to this worker`,
+    {
+      hint: 'give the file that defines it with --objectives',
+    },
+  );
 }
 
 function jobNamed(job: string): OpenJob {
@@ -46,7 +56,11 @@ async function run(task: Task): Promise<unknown> {
       const all = await loaded;
       return {
         objectives: Object.fromEntries(all.map(({ definition, code }) => [definition.name, code])),
-        timeouts: Object.fromEntries(all.flatMap(({ definition: { name, timeout } }) => (timeout === undefined ? [] : [[name, timeout]]))),
+        timeouts: Object.fromEntries(
+          all.flatMap(({ definition: { name, timeout } }) =>
+            timeout === undefined ? [] : [[name, timeout]],
+          ),
+        ),
       };
     }
     case 'describe':

@@ -5,7 +5,14 @@ import { type LedgerView, fold } from '../../shared/ledger/fold.js';
 import type { StepUpdate } from '../../shared/ledger/records.js';
 import { methodNamed } from '../../shared/methods/registry.js';
 import { sameBytes } from '../../shared/wire/codec.js';
-import type { AssignMessage, PlanMessage, Ranges, ResultMessage, RoundKey, RoundMessage } from '../../shared/wire/messages.js';
+import type {
+  AssignMessage,
+  PlanMessage,
+  Ranges,
+  ResultMessage,
+  RoundKey,
+  RoundMessage,
+} from '../../shared/wire/messages.js';
 import { type UnitLayout, sliceOf } from '../../shared/wire/slices.js';
 
 export type WorkerJobEvent =
@@ -16,7 +23,11 @@ export type WorkerJobEvent =
   | { readonly type: 'round'; readonly message: RoundMessage }
   | { readonly type: 'assign'; readonly message: AssignMessage }
   /** Entries asked for by `fetch`, in stream order; `last` ends the answer. */
-  | { readonly type: 'ledger'; readonly entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[]; readonly last: boolean }
+  | {
+      readonly type: 'ledger';
+      readonly entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[];
+      readonly last: boolean;
+    }
   | { readonly type: 'fetch-failed' }
   /** The host's replica stands at `step`. */
   | { readonly type: 'applied'; readonly step: number }
@@ -42,7 +53,13 @@ export type WorkerJobEffect =
   /** state(step) → state(step + updates.length). */
   | { readonly type: 'apply'; readonly step: number; readonly updates: readonly StepUpdate[] }
   /** Evaluate units of the round; an earlier generation is no longer wanted. */
-  | { readonly type: 'evaluate'; readonly generation: number; readonly key: RoundKey; readonly layout: UnitLayout; readonly ranges: Ranges }
+  | {
+      readonly type: 'evaluate';
+      readonly generation: number;
+      readonly key: RoundKey;
+      readonly layout: UnitLayout;
+      readonly ranges: Ranges;
+    }
   | { readonly type: 'digest'; readonly step: number }
   | { readonly type: 'result'; readonly message: ResultMessage }
   /** Ask the leader for the placement, plans and rounds. */
@@ -114,7 +131,8 @@ export class WorkerJobCore {
         this.fetch(out);
         break;
       case 'plan':
-        if (event.message.epoch >= (this.view?.epoch ?? 0) && !isOlder(event.message, this.plan)) this.plan = event.message;
+        if (event.message.epoch >= (this.view?.epoch ?? 0) && !isOlder(event.message, this.plan))
+          this.plan = event.message;
         this.startSlice(out);
         break;
       case 'round':
@@ -185,7 +203,11 @@ export class WorkerJobCore {
     out.push({ type: 'fetch', from: this.view.sequence + 1 });
   }
 
-  private onLedger(entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[], last: boolean, out: WorkerJobEffect[]): void {
+  private onLedger(
+    entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[],
+    last: boolean,
+    out: WorkerJobEffect[],
+  ): void {
     if (this.view === null || !this.fetching) return;
     let updates: StepUpdate[] = [];
     let first = this.view.steps;
@@ -241,8 +263,19 @@ export class WorkerJobCore {
     if (this.view === null) return;
     const { spec } = this.view.genesis;
     const { repeats } = message;
-    const layout = message.phase === 1 ? { members: 0, group: 1, repeats } : { ...methodNamed(spec.method.name).layout(spec), repeats };
-    this.round = { message, generation: ++this.generation, layout, given: [], published: [], started: false, evaluated: 0 };
+    const layout =
+      message.phase === 1
+        ? { members: 0, group: 1, repeats }
+        : { ...methodNamed(spec.method.name).layout(spec), repeats };
+    this.round = {
+      message,
+      generation: ++this.generation,
+      layout,
+      given: [],
+      published: [],
+      started: false,
+      evaluated: 0,
+    };
     if (message.digest) out.push({ type: 'digest', step: message.step });
     this.startSlice(out);
   }
@@ -251,7 +284,8 @@ export class WorkerJobCore {
     const { round, plan } = this;
     if (round === null || round.started) return;
     if (plan?.version !== round.message.plan || plan.epoch !== round.message.epoch) {
-      if (plan === null || plan.version < round.message.plan || plan.epoch < round.message.epoch) out.push({ type: 'ask' });
+      if (plan === null || plan.version < round.message.plan || plan.epoch < round.message.epoch)
+        out.push({ type: 'ask' });
       return;
     }
     round.started = true;
@@ -264,17 +298,25 @@ export class WorkerJobCore {
     if (fresh.length === 0) return;
     round.given = [...round.given, ...fresh];
     const { epoch, step, phase, parent } = round.message;
-    out.push({ type: 'evaluate', generation: round.generation, key: { epoch, step, phase, parent }, layout: round.layout, ranges: fresh });
+    out.push({
+      type: 'evaluate',
+      generation: round.generation,
+      key: { epoch, step, phase, parent },
+      layout: round.layout,
+      ranges: fresh,
+    });
   }
 
   private onAssign(message: AssignMessage, out: WorkerJobEffect[]): void {
     const { round } = this;
     if (round === null || !sameRound(round.message, message)) {
-      if (this.view !== null && message.epoch >= this.view.epoch && message.step >= this.view.steps) out.push({ type: 'ask' });
+      if (this.view !== null && message.epoch >= this.view.epoch && message.step >= this.view.steps)
+        out.push({ type: 'ask' });
       return;
     }
     for (const result of round.published) {
-      if (result.ranges.some(([a, b]) => message.ranges.some(([c, d]) => a < d && c < b))) out.push({ type: 'result', message: result });
+      if (result.ranges.some(([a, b]) => message.ranges.some(([c, d]) => a < d && c < b)))
+        out.push({ type: 'result', message: result });
     }
     this.evaluate(round, message.ranges, out);
   }
@@ -289,11 +331,22 @@ export class WorkerJobCore {
   private onDigested(step: number, digest: string, out: WorkerJobEffect[]): void {
     const { round } = this;
     if (round?.message.step !== step || !round.message.digest) return;
-    const none = { ranges: [], scalars: new Float64Array(0), failures: [], auxiliaryUnits: [], auxiliaries: new Float64Array(0), busy: 0 };
+    const none = {
+      ranges: [],
+      scalars: new Float64Array(0),
+      failures: [],
+      auxiliaryUnits: [],
+      auxiliaries: new Float64Array(0),
+      busy: 0,
+    };
     this.say(round, { ...none, digest }, out);
   }
 
-  private say(round: OpenRound, content: EvaluatedBatch & { readonly digest: string | null }, out: WorkerJobEffect[]): void {
+  private say(
+    round: OpenRound,
+    content: EvaluatedBatch & { readonly digest: string | null },
+    out: WorkerJobEffect[],
+  ): void {
     const { epoch, step, phase, parent } = round.message;
     const message: ResultMessage = { worker: this.worker, epoch, step, phase, parent, ...content };
     round.published.push(message);
@@ -306,7 +359,9 @@ function sameRound(a: RoundKey, b: RoundKey): boolean {
 }
 
 function isOlder(plan: PlanMessage, than: PlanMessage | null): boolean {
-  return than !== null && (plan.epoch < than.epoch || (plan.epoch === than.epoch && plan.version < than.version));
+  return (
+    than !== null && (plan.epoch < than.epoch || (plan.epoch === than.epoch && plan.version < than.version))
+  );
 }
 
 /** The parts of `ranges` outside `taken`. */

@@ -42,7 +42,12 @@ export class Replica {
   ) {
     this.memory = new ReplicaMemory(shapeOf(genesis), buffer);
     this.method = methodNamed(genesis.spec.method.name);
-    this.context = { spec: genesis.spec, key: deriveKey(genesis.spec.seed), tensors: genesis.objective.tensors, memory: this.memory };
+    this.context = {
+      spec: genesis.spec,
+      key: deriveKey(genesis.spec.seed),
+      tensors: genesis.objective.tensors,
+      memory: this.memory,
+    };
     this.scratch = createScratch(this.memory.coordinates);
   }
 
@@ -80,7 +85,11 @@ export class Replica {
   restore(step: number, bytes: Uint8Array): void {
     const arrays = this.memory.state(step).map(({ array }) => bytesOf(array));
     const expected = arrays.reduce((sum, a) => sum + a.length, 0);
-    if (bytes.length !== expected) throw new SeedcastError('SC_LEDGER_CORRUPT', `snapshot of step ${step} has ${bytes.length} bytes, expected ${expected}`);
+    if (bytes.length !== expected)
+      throw new SeedcastError(
+        'SC_LEDGER_CORRUPT',
+        `snapshot of step ${step} has ${bytes.length} bytes, expected ${expected}`,
+      );
     let at = 0;
     for (const array of arrays) {
       array.set(bytes.subarray(at, at + array.length));
@@ -91,7 +100,11 @@ export class Replica {
   /** One array a tensor, for `parametersOf`. */
   allocate(): TensorArray[] {
     return this.genesis.objective.tensors.map((t) =>
-      t.dtype === 'float32' ? new Float32Array(t.size) : t.dtype === 'float64' ? new Float64Array(t.size) : new Int8Array(t.size),
+      t.dtype === 'float32'
+        ? new Float32Array(t.size)
+        : t.dtype === 'float64'
+          ? new Float64Array(t.size)
+          : new Int8Array(t.size),
     );
   }
 
@@ -130,6 +143,10 @@ export class Replica {
   exported(step: number): Map<string, TensorArray> {
     const arrays = this.allocate();
     this.parametersOf(step, { members: 0, group: 1, repeats: 1 }, 0, arrays);
-    return new Map(this.genesis.objective.tensors.flatMap((tensor, t) => (arrays[t] === undefined ? [] : [[tensor.name, arrays[t]]])));
+    return new Map(
+      this.genesis.objective.tensors.flatMap((tensor, t) =>
+        arrays[t] === undefined ? [] : [[tensor.name, arrays[t]]],
+      ),
+    );
   }
 }
