@@ -15,6 +15,7 @@ import {
 } from '../shared/wire/reports.js';
 import type { Names } from '../shared/wire/subjects.js';
 import { ThreadPool } from './compute/pool.js';
+import type { CatalogEntry } from './compute/protocol.js';
 import { JobSession } from './job-session.js';
 
 /** Milliseconds between heartbeats. */
@@ -52,8 +53,7 @@ export class WorkerAgent {
   private readonly sessions = new Map<string, JobSession>();
   private readonly closing = new Map<string, Promise<void>>();
   private readonly subscriptions: Subscription[] = [];
-  private objectives: Readonly<Record<string, string>> = {};
-  private timeouts: Readonly<Record<string, number>> = {};
+  private catalog: Readonly<Record<string, CatalogEntry>> = {};
   private placementVersion = 0;
   private asking = false;
   private cancelTimers: (() => void)[] = [];
@@ -73,9 +73,7 @@ export class WorkerAgent {
   /** Loads the objectives (SC_OBJECTIVE_FILE when one cannot be) and joins the pool. */
   async start(): Promise<void> {
     const { bus, names, worker } = this.options;
-    const catalog = await this.pool.run(0, { op: 'catalog' });
-    this.objectives = catalog.objectives;
-    this.timeouts = catalog.timeouts;
+    this.catalog = await this.pool.run(0, { op: 'catalog' });
     const own = names.worker(worker);
     this.listen(own.placement, (payload) => this.place(placementMessage.decode(payload)));
     this.listen(names.service.leading, () => this.beat());
@@ -168,7 +166,7 @@ export class WorkerAgent {
       clock,
       pool: this.pool,
       log,
-      timeoutOf: (objective) => this.timeouts[objective] ?? null,
+      limitsOf: (objective) => this.catalog[objective] ?? { timeout: null, batched: false },
       onChange: () => this.beat(),
       onAsk: () => this.ask(),
     });
@@ -226,7 +224,7 @@ export class WorkerAgent {
         jobs: this.options.jobs ?? 4,
         memoryBytes: this.options.memoryBytes ?? Math.floor(totalmem() / 2),
       },
-      objectives: { ...this.objectives },
+      objectives: Object.fromEntries(Object.entries(this.catalog).map(([name, { code }]) => [name, code])),
       jobs: Object.fromEntries([...this.sessions].map(([job, session]) => [job, session.status])),
     };
     bus.publish(names.worker(worker).heartbeat, encodeJson(heartbeat));

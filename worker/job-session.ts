@@ -11,7 +11,7 @@ import { removeBounds } from '../shared/tensors/bounds.js';
 import { matchTensors } from '../shared/tensors/match.js';
 import { readSafetensors } from '../shared/tensors/safetensors.js';
 import { assignMessage, planMessage, resultMessage, roundMessage } from '../shared/wire/messages.js';
-import { JobCompute } from './compute/host.js';
+import { type EvaluationLimits, JobCompute } from './compute/host.js';
 import type { ThreadPool } from './compute/pool.js';
 import { WorkerJobCore, type WorkerJobEffect, type WorkerJobEvent } from './core/job.js';
 import { SnapshotPacer } from './snapshot-pacer.js';
@@ -27,8 +27,7 @@ export interface SessionPorts {
   readonly clock: Clock;
   readonly pool: ThreadPool;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
-  /** Milliseconds one evaluation of the objective may take; null for no limit. */
-  readonly timeoutOf: (objective: string) => number | null;
+  readonly limitsOf: (objective: string) => EvaluationLimits;
   /** Something that heartbeats tell has changed. */
   readonly onChange: () => void;
   readonly onAsk: () => void;
@@ -221,7 +220,7 @@ export class JobSession {
       record,
       pool,
       clock,
-      this.ports.timeoutOf(record.objective.name),
+      this.ports.limitsOf(record.objective.name),
       (generation, batch) => {
         this.evaluated += batch.scalars.length;
         this.handle({ type: 'evaluated', generation, batch });

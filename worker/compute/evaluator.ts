@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/ports.js';
 import type { TensorArray } from '../../shared/objectives/types.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
 import type { LoadedObjective } from '../objectives/load.js';
-import { ObjectiveRunner } from '../objectives/run.js';
+import { type EvaluationOutcome, type EvaluationRequest, ObjectiveRunner } from '../objectives/run.js';
 import type { Replica } from '../replica/replica.js';
 import type { EvaluatedUnits } from './protocol.js';
 
@@ -20,7 +20,6 @@ export interface EvaluatorPorts {
 
 export class JobEvaluator {
   private readonly runner: ObjectiveRunner;
-  private starting: Promise<void> | null = null;
   private readonly arrays: TensorArray[][] = [];
   private readonly batch: number;
   private readonly names: readonly string[];
@@ -41,6 +40,11 @@ export class JobEvaluator {
         : Math.max(1, Math.min(4096, Math.floor(BATCH_BYTES / bytes)));
   }
 
+  /** Calls the objective's `setup`; throws what it throws. */
+  start(): Promise<void> {
+    return this.runner.start();
+  }
+
   /** Ends the evaluation of an earlier generation, if the objective listens to its signal. */
   abort(generation: number): void {
     if (this.running >= 0 && this.running < generation) this.controller.abort();
@@ -55,46 +59,60 @@ export class JobEvaluator {
     to: number,
     wanted: () => boolean,
   ): Promise<EvaluatedUnits | null> {
-    await (this.starting ??= this.runner.start());
     const scalars = new Float64Array(to - from).fill(Number.NaN);
     const failures: (readonly [number, string])[] = [];
     const auxiliaryUnits: number[] = [];
     const vectors: Float64Array[] = [];
     this.running = generation;
     this.controller = new AbortController();
-    let stuck = false;
-    for (let first = from; first < to && !stuck; first += this.batch) {
+    const { signal } = this.controller;
+    let end = from;
+    while (end < to && !this.runner.mustReplaceThread) {
       if (!wanted()) return null;
-      const last = Math.min(first + this.batch, to);
-      const outcomes = await this.runner.evaluate(
-        this.prepare(step, layout, first, last),
-        this.controller.signal,
-      );
-      outcomes.forEach((outcome, i) => {
-        const unit = first + i;
-        if ('error' in outcome) failures.push([unit, outcome.error]);
+      const first = end;
+      const outcomes = await this.attempt(this.prepare(step, layout, first, Math.min(first + this.batch, to)), signal);
+      if (outcomes === null) return null;
+      for (const outcome of outcomes) {
+        if ('error' in outcome && outcome.untried === true) break;
+        if ('error' in outcome) failures.push([end, outcome.error]);
         else {
-          scalars[unit - from] = this.rounded(outcome.value);
+          scalars[end - from] = this.rounded(outcome.value);
           if (outcome.auxiliary !== undefined) {
-            auxiliaryUnits.push(unit);
+            auxiliaryUnits.push(end);
             vectors.push(outcome.auxiliary);
           }
         }
-      });
-      stuck = this.runner.stuck;
-      if (stuck)
-        for (let unit = last; unit < to; unit++) failures.push([unit, 'not evaluated: the thread hangs']);
+        end++;
+      }
     }
-    this.running = -1;
+    if (this.running === generation) this.running = -1;
     if (!wanted()) return null;
-    return { from, to, scalars, failures, auxiliaryUnits, auxiliaries: concatenate(vectors), stuck };
+    return {
+      from,
+      to: end,
+      scalars: scalars.subarray(0, end - from),
+      failures,
+      auxiliaryUnits,
+      auxiliaries: concatenate(vectors),
+      stuck: this.runner.mustReplaceThread,
+    };
+  }
+
+  /** Null when the evaluation was aborted. */
+  private async attempt(requests: EvaluationRequest[], signal: AbortSignal): Promise<EvaluationOutcome[] | null> {
+    try {
+      return await this.runner.evaluate(requests, signal);
+    } catch (error) {
+      if (signal.aborted) return null;
+      throw error;
+    }
   }
 
   private rounded(value: number): number {
     return this.replica.genesis.spec.scalars === 'float32' ? Math.fround(value) : value;
   }
 
-  private prepare(step: number, layout: UnitLayout, first: number, last: number) {
+  private prepare(step: number, layout: UnitLayout, first: number, last: number): EvaluationRequest[] {
     return Array.from({ length: last - first }, (_, i) => {
       const arrays = (this.arrays[i] ??= this.replica.allocate());
       this.replica.parametersOf(step, layout, first + i, arrays);

@@ -9,7 +9,7 @@ import type { Ranges } from '../../shared/wire/messages.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
 import type { EvaluatedBatch } from '../core/job.js';
 import { Replica } from '../replica/replica.js';
-import { CONTROL_BYTES, CONTROL_GENERATION, type EvaluatedUnits } from './protocol.js';
+import { CONTROL_BYTES, CONTROL_GENERATION, type CatalogEntry, type EvaluatedUnits } from './protocol.js';
 import { ThreadLost, type ThreadPool } from './pool.js';
 
 /** Noise values of an update below which the main thread applies it. */
@@ -19,7 +19,7 @@ const PIECE = 20;
 /** Milliseconds after which finished units are reported although more are to come. */
 const FLUSH = 40;
 /** Milliseconds added to an objective's own timeout before the thread is replaced. */
-const TIMEOUT_GRACE = 500;
+const TIMEOUT_GRACE = 2000;
 
 interface Evaluation {
   readonly generation: number;
@@ -31,6 +31,8 @@ interface Evaluation {
   inFlight: number;
   flushedAt: number;
 }
+
+export type EvaluationLimits = Pick<CatalogEntry, 'timeout' | 'batched'>;
 
 export class JobCompute {
   private readonly memory: SharedArrayBuffer;
@@ -47,8 +49,7 @@ export class JobCompute {
     genesis: GenesisRecord,
     private readonly pool: ThreadPool,
     private readonly clock: Clock,
-    /** Milliseconds one evaluation may take; null for no limit. */
-    private readonly timeout: number | null,
+    private readonly limits: EvaluationLimits,
     private readonly onEvaluated: (generation: number, batch: EvaluatedBatch) => void,
     /** The replica can no longer be trusted (a thread was lost in an update): it must be built again. */
     private readonly onProblem: (message: string) => void,
@@ -63,11 +64,11 @@ export class JobCompute {
     genesis: GenesisRecord,
     pool: ThreadPool,
     clock: Clock,
-    timeout: number | null,
+    limits: EvaluationLimits,
     onEvaluated: (generation: number, batch: EvaluatedBatch) => void,
     onProblem: (message: string) => void,
   ): Promise<JobCompute> {
-    const compute = new JobCompute(job, genesis, pool, clock, timeout, onEvaluated, onProblem);
+    const compute = new JobCompute(job, genesis, pool, clock, limits, onEvaluated, onProblem);
     const control = compute.control.buffer as SharedArrayBuffer;
     await pool.openJob({ op: 'open', job, genesis: encodeRecord(genesis), memory: compute.memory, control });
     return compute;
@@ -175,8 +176,11 @@ export class JobCompute {
     const { group, members } = evaluation.layout;
     const share = Math.ceil(left / this.pool.size);
     const timely = this.cost === null ? 2 * group : Math.floor(PIECE / Math.max(this.cost, 1e-6));
-    let size = this.timeout === null ? Math.max(group, Math.min(share, timely)) : 1;
-    if (this.timeout === null && from < members) size += (group - (size % group)) % group;
+    // A limit holds for one evaluation; only an objective that takes many at once is given many.
+    const { timeout, batched } = this.limits;
+    const single = timeout !== null && !batched;
+    let size = !single ? Math.max(group, Math.min(share, timely)) : 1;
+    if (!single && from < members) size += (group - (size % group)) % group;
     const end = Math.min(from + size, to);
     if (end === to) evaluation.queue.shift();
     else first[0] = end;
@@ -194,8 +198,9 @@ export class JobCompute {
     const begun = this.clock.now();
     let cancelTimer = (): void => undefined;
     const timed = { out: false };
-    if (this.timeout !== null) {
-      cancelTimer = this.clock.after(this.timeout + TIMEOUT_GRACE, () => {
+    const limit = this.limits.timeout === null ? null : this.limits.timeout * (to - from);
+    if (limit !== null) {
+      cancelTimer = this.clock.after(limit + TIMEOUT_GRACE, () => {
         timed.out = true;
         void this.pool.kill(thread, 'timeout');
       });
@@ -213,7 +218,7 @@ export class JobCompute {
       });
     } catch (error) {
       const words = timed.out
-        ? `timed out after ${this.timeout ?? 0} ms`
+        ? `timed out after ${limit ?? 0} ms`
         : error instanceof ThreadLost
           ? `the evaluation ended its thread: ${error.message}`
           : error instanceof Error
@@ -225,8 +230,9 @@ export class JobCompute {
     this.busyThreads.delete(thread);
     evaluation.inFlight--;
     if (done?.stuck === true) void this.pool.kill(thread, 'an evaluation hangs');
+    if (done !== null && done.to < to && this.evaluation === evaluation) evaluation.queue.unshift([done.to, to]);
     if (this.evaluation === evaluation && done !== null) {
-      const cost = (this.clock.now() - begun) / (to - from);
+      const cost = (this.clock.now() - begun) / Math.max(1, done.to - from);
       this.cost = this.cost === null ? cost : this.cost + 0.3 * (cost - this.cost);
       evaluation.finished.push(done);
       if (

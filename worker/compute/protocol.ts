@@ -61,8 +61,19 @@ export type Task =
       readonly to: number;
     };
 
+/** What a worker knows of an objective before any job names it. */
+export interface CatalogEntry {
+  /** SHA-256 (hex) of its code. */
+  readonly code: string;
+  /** Milliseconds one evaluation may take; null for any time. */
+  readonly timeout: number | null;
+  /** It evaluates many members in one call. */
+  readonly batched: boolean;
+}
+
 export interface EvaluatedUnits {
   readonly from: number;
+  /** May end before the units asked for, when the thread is stuck. */
   readonly to: number;
   readonly scalars: Float64Array;
   readonly failures: (readonly [number, string])[];
@@ -73,11 +84,7 @@ export interface EvaluatedUnits {
 }
 
 export interface TaskResults {
-  /** Objective → SHA-256 of its code; objective → milliseconds an evaluation may take, where it says so. */
-  catalog: {
-    readonly objectives: Readonly<Record<string, string>>;
-    readonly timeouts: Readonly<Record<string, number>>;
-  };
+  catalog: Readonly<Record<string, CatalogEntry>>;
   describe: ObjectiveDescription;
   open: null;
   close: null;

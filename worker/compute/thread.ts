@@ -9,6 +9,7 @@ import { describeObjective } from '../objectives/describe.js';
 import { Replica } from '../replica/replica.js';
 import { JobEvaluator } from './evaluator.js';
 import {
+  type CatalogEntry,
   CONTROL_GENERATION,
   type FromThread,
   type Task,
@@ -54,14 +55,12 @@ async function run(task: Task): Promise<unknown> {
     case 'catalog': {
       loaded ??= loadObjectives(objectivePaths);
       const all = await loaded;
-      return {
-        objectives: Object.fromEntries(all.map(({ definition, code }) => [definition.name, code])),
-        timeouts: Object.fromEntries(
-          all.flatMap(({ definition: { name, timeout } }) =>
-            timeout === undefined ? [] : [[name, timeout]],
-          ),
-        ),
-      };
+      return Object.fromEntries(
+        all.map(({ definition, code }): [string, CatalogEntry] => [
+          definition.name,
+          { code, timeout: definition.timeout ?? null, batched: definition.evaluateMany !== undefined },
+        ]),
+      );
     }
     case 'describe':
       return describeObjective(await objectiveNamed(task.objective), task.options, task.dtype);
@@ -72,6 +71,7 @@ async function run(task: Task): Promise<unknown> {
       const replica = new Replica(record, task.memory);
       const log = (message: string): void => send({ type: 'log', job: task.job, message });
       const evaluator = new JobEvaluator(replica, objective, { thread, log, clock: systemClock });
+      await evaluator.start();
       jobs.set(task.job, { replica, control: new Int32Array(task.control), evaluator });
       return null;
     }
