@@ -140,7 +140,8 @@ export function int32s(bytes: Uint8Array, what: string): Int32Array {
 function realign(bytes: Uint8Array, width: number, what: string): Uint8Array {
   if (bytes.length % width !== 0)
     throw invalid(what, `has ${bytes.length} bytes, not a multiple of ${width}`);
-  return bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // Buffer.slice is a view of the same bytes; Uint8Array.from copies.
+  return bytes.byteOffset % width === 0 ? bytes : Uint8Array.from(bytes);
 }
 
 export function bytesOf(array: ArrayBufferView): Uint8Array {
