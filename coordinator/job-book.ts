@@ -324,6 +324,13 @@ export class JobBook {
     }
   }
 
+  /** What a worker says of recent updates goes to the hints of its jobs. */
+  heard(heartbeat: Heartbeat): void {
+    for (const [job, { ready, signal, relativeStep }] of Object.entries(heartbeat.jobs)) {
+      if (ready) this.jobs.get(job)?.runner?.figures.heard(signal, relativeStep);
+    }
+  }
+
   private updatePlacement(workers: readonly Heartbeat[], now: number): void {
     const running = [...this.jobs.values()].filter(
       ({ runner, record }) => runner !== null && !TERMINAL.includes(record.state),

@@ -21,7 +21,7 @@ import {
 } from '../shared/wire/reports.js';
 import { type JobSubjects } from '../shared/wire/subjects.js';
 import { type ControlRequestKind, JobCore, type JobCoreEffect, type JobCoreEvent } from './core/job.js';
-import { hintsFor, ProgressMeter } from './progress.js';
+import { Figures, hintsFor, ProgressMeter } from './progress.js';
 
 /** Milliseconds between progress messages of a job. */
 const PROGRESS_EVERY = 200;
@@ -43,6 +43,7 @@ export interface RunnerPorts {
 export class JobRunner {
   private readonly subjects: JobSubjects;
   private readonly meter: ProgressMeter;
+  readonly figures = new Figures();
   /** Workers that are subscribed to the job's rounds: for counting bytes. */
   private listeners = 0;
   private stopped = false;
@@ -290,7 +291,7 @@ export class JobRunner {
       secondsElapsed: this.core.elapsed(now) / 1000,
       secondsLeft:
         view.status !== 'running' || !Number.isFinite(secondsLeft) ? null : Math.max(0, secondsLeft),
-      hints: hintsFor(view, this.meter),
+      hints: hintsFor(view, this.meter, this.figures),
       waiting: this.waiting,
     };
   }

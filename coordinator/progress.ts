@@ -57,8 +57,38 @@ export class ProgressMeter {
   }
 }
 
-export function hintsFor(view: LedgerView, meter: ProgressMeter): string[] {
+/** Heartbeats that a figure is averaged over, and that must have come before it counts. */
+const FIGURE_MEMORY = 10;
+
+/** Running means of what workers report of recent updates. */
+export class Figures {
+  private count = 0;
+  signal: number | null = null;
+  relativeStep: number | null = null;
+
+  heard(signal: number | null, relativeStep: number | null): void {
+    const blend = (mean: number | null, value: number | null): number | null =>
+      value === null ? mean : mean === null ? value : mean + (value - mean) / FIGURE_MEMORY;
+    this.signal = blend(this.signal, signal);
+    this.relativeStep = blend(this.relativeStep, relativeStep);
+    this.count++;
+  }
+
+  get settled(): boolean {
+    return this.count >= FIGURE_MEMORY;
+  }
+}
+
+export function hintsFor(view: LedgerView, meter: ProgressMeter, figures: Figures): string[] {
   const hints: string[] = [];
+  if (figures.settled && figures.signal !== null && figures.signal < 1.05) {
+    hints.push('updates are at the noise floor: raise spec.method.population or sigma, or stop here');
+  }
+  if (figures.settled && figures.relativeStep !== null && figures.relativeStep > 0.1) {
+    hints.push(
+      `a step moves the parameters by ${Math.round(100 * figures.relativeStep)} % of their size: lower spec.method.learningRate`,
+    );
+  }
   if (meter.tiedSteps(view) >= TIE_STEPS) {
     hints.push(
       'more than half of the pairs tie: sigma may be too small to change the outcome, raise spec.method.sigma',

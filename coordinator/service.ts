@@ -122,9 +122,11 @@ class Leadership {
 
   async start(): Promise<void> {
     const { bus, names } = this.options;
-    this.listen(names.all.heartbeat, (message) =>
-      this.fleet.heard(decodeJson(heartbeatSchema, message.payload, 'heartbeat'), this.options.clock.now()),
-    );
+    this.listen(names.all.heartbeat, (message) => {
+      const heartbeat = decodeJson(heartbeatSchema, message.payload, 'heartbeat');
+      this.fleet.heard(heartbeat, this.options.clock.now());
+      this.book.heard(heartbeat);
+    });
     this.listen(names.all.result, (message) => {
       const job = message.subject.slice(names.prefix.length).split('.')[2] ?? '';
       this.book.result(job, resultMessage.decode(message.payload), message.payload.length);

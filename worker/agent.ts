@@ -88,7 +88,10 @@ export class WorkerAgent {
       for (const session of this.sessions.values()) session.handle({ type: 'reconnected' });
     });
     this.currentState = 'running';
-    this.every(HEARTBEAT, () => this.beat());
+    this.every(HEARTBEAT, () => {
+      for (const session of this.sessions.values()) session.refreshFigures();
+      this.beat();
+    });
     this.every(TICK, () => {
       for (const session of this.sessions.values()) session.handle({ type: 'tick' });
     });

@@ -11,6 +11,7 @@ import { removeBounds } from '../shared/tensors/bounds.js';
 import { matchTensors } from '../shared/tensors/match.js';
 import { readSafetensors } from '../shared/tensors/safetensors.js';
 import { assignMessage, planMessage, resultMessage, roundMessage } from '../shared/wire/messages.js';
+import type { Heartbeat } from '../shared/wire/reports.js';
 import { type EvaluationLimits, JobCompute } from './compute/host.js';
 import type { ThreadPool } from './compute/pool.js';
 import { WorkerJobCore, type WorkerJobEffect, type WorkerJobEvent } from './core/job.js';
@@ -20,6 +21,8 @@ import { SnapshotPacer } from './snapshot-pacer.js';
 const REPLAY_BATCH = 512;
 /** Milliseconds before loading or reading is tried again. */
 const AGAIN = 500;
+
+const NO_FIGURES = { signal: null, relativeStep: null };
 
 export interface SessionPorts {
   readonly bus: Bus;
@@ -46,6 +49,8 @@ export class JobSession {
   private markAt: number;
   private rate = 0;
   private snapshotting = false;
+  private figures: { readonly signal: number | null; readonly relativeStep: number | null } = NO_FIGURES;
+  private figuresPending = false;
   /** The job's scalars are float32. */
   private single = false;
   /** The plan's first worker writes the snapshots. */
@@ -63,13 +68,24 @@ export class JobSession {
     this.pacer = new SnapshotPacer(ports.clock);
   }
 
-  get status(): {
-    ready: boolean;
-    step: number;
-    digest: string | null;
-    evaluationsPerSecond: number;
-    problem: string | null;
-  } {
+  /** Looks at a recent update, for the next heartbeat. */
+  refreshFigures(): void {
+    if (!this.ready || this.figuresPending) return;
+    this.figuresPending = true;
+    this.compute
+      ?.figures()
+      .then(
+        (figures) => {
+          this.figures = figures ?? NO_FIGURES;
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        this.figuresPending = false;
+      });
+  }
+
+  get status(): Heartbeat['jobs'][string] {
     const now = this.ports.clock.now();
     if (now - this.markAt > 500) {
       this.rate = (1000 * this.evaluated) / (now - this.markAt);
@@ -81,6 +97,7 @@ export class JobSession {
       step: this.core.head.step,
       digest: this.lastDigest,
       evaluationsPerSecond: Math.round(this.rate * 10) / 10,
+      ...this.figures,
       problem: this.problemText,
     };
   }

@@ -32,6 +32,8 @@ const NOISE = {
 
 /** Coordinates whose sums are held at once: they stay in the first-level cache over all directions. */
 const TILE = 4096;
+/** Coordinates that `signal` looks at. */
+const SAMPLE = 2048;
 
 function options(spec: JobSpec): EsOptions {
   return spec.method;
@@ -126,6 +128,22 @@ export const es: Method = {
     }
     if (lo === 0) advanceStatistics(context, step, update);
   },
+
+  signal(context, step, update) {
+    const { shaping, noise, population } = options(context.spec);
+    if (shaping !== 'centered-rank' || update.coefficients.length === 0) return null;
+    const { largest } = NOISE[noise];
+    const [first] = context.tensors;
+    if (first === undefined) return null;
+    const length = Math.min(first.size, SAMPLE);
+    const sums = new Int32Array(length);
+    const wide = new Float64Array(length);
+    sumNoise(context, step, update, 0, 0, directionBlocks(update.coefficients, largest), sums, wide);
+    const mean = wide.reduce((sum, s) => sum + (s * update.scale) ** 2, 0) / length;
+    // E g_j² of centred ranks without signal, noise of unit variance; ties and skipped members lower it.
+    const floor = (population + 1) / (12 * (population - 1) ** 2);
+    return mean / floor;
+  },
 };
 
 /** Failed members become the worst of the step: below all (ranks), or as the worst finite one (values). */
@@ -178,6 +196,37 @@ function addNoise(
     to[j] = (from[j] as number) + (products[(noise[j] as number) + largest] as number);
 }
 
+/** wide[i] = Σ_k c_k e_k of coordinate lo + i of one tensor, exactly. */
+function sumNoise(
+  context: MethodContext,
+  step: number,
+  update: StepUpdate,
+  tensorIndex: number,
+  lo: number,
+  blocks: readonly number[],
+  sums: Int32Array,
+  wide: Float64Array,
+): void {
+  const { accumulate } = NOISE[options(context.spec).noise];
+  exactSums(
+    (first, last, into) =>
+      accumulate(
+        context.key,
+        PURPOSE.perturbation,
+        tensorIndex,
+        step,
+        update.coefficients,
+        first,
+        last,
+        lo,
+        into,
+      ),
+    blocks,
+    sums,
+    wide,
+  );
+}
+
 function applyTile(
   context: MethodContext,
   step: number,
@@ -189,20 +238,13 @@ function applyTile(
   sums: Int32Array,
   wide: Float64Array,
 ): void {
-  const { memory, key } = context;
-  const { optimizer, weightDecay, noise } = options(context.spec);
-  const { accumulate } = NOISE[noise];
+  const { memory } = context;
+  const { optimizer, weightDecay } = options(context.spec);
   const floats = (array: TensorArray | undefined): Float32Array | Float64Array => {
     if (array instanceof Float32Array || array instanceof Float64Array) return array;
     throw new SeedcastError('SC_INTERNAL', `es: tensor ${tensorIndex} is not a float tensor`);
   };
-  exactSums(
-    (first, last, into) =>
-      accumulate(key, PURPOSE.perturbation, tensorIndex, step, update.coefficients, first, last, lo, into),
-    blocks,
-    sums,
-    wide,
-  );
+  sumNoise(context, step, update, tensorIndex, lo, blocks, sums, wide);
   const range = {
     theta: floats(memory.parameters(step)[tensorIndex]),
     next: floats(memory.parameters(step + 1)[tensorIndex]),

@@ -56,6 +56,11 @@ export interface Method {
    * `step`, writes those of `step + 1`. Tiles are disjoint, so threads may run them in any order.
    */
   apply(context: MethodContext, step: number, update: StepUpdate, lo: number, hi: number): void;
+  /**
+   * |g|² of the update that led from `step` to `step + 1`, over what it would be on average if fitness had nothing to do with
+   * the parameters: about 1 means that the step was noise. From a sample of coordinates; null where no such floor is known.
+   */
+  signal(context: MethodContext, step: number, update: StepUpdate): number | null;
 }
 
 /** A fresh scratch for replicas of `memory`'s size. */

@@ -36,6 +36,9 @@ export const heartbeatSchema = z.object({
       step: z.number(),
       digest: z.string().nullable(),
       evaluationsPerSecond: z.number(),
+      /** |g|² over its noise floor, and |step| / |parameters|, of a recent step; null where unknown. */
+      signal: nullableNumber,
+      relativeStep: nullableNumber,
       /** Why the worker cannot run the job; null when it can. */
       problem: z.string().nullable(),
     }),

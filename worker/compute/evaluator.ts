@@ -70,7 +70,10 @@ export class JobEvaluator {
     while (end < to && !this.runner.mustReplaceThread) {
       if (!wanted()) return null;
       const first = end;
-      const outcomes = await this.attempt(this.prepare(step, layout, first, Math.min(first + this.batch, to)), signal);
+      const outcomes = await this.attempt(
+        this.prepare(step, layout, first, Math.min(first + this.batch, to)),
+        signal,
+      );
       if (outcomes === null) return null;
       for (const outcome of outcomes) {
         if ('error' in outcome && outcome.untried === true) break;
@@ -99,7 +102,10 @@ export class JobEvaluator {
   }
 
   /** Null when the evaluation was aborted. */
-  private async attempt(requests: EvaluationRequest[], signal: AbortSignal): Promise<EvaluationOutcome[] | null> {
+  private async attempt(
+    requests: EvaluationRequest[],
+    signal: AbortSignal,
+  ): Promise<EvaluationOutcome[] | null> {
     try {
       return await this.runner.evaluate(requests, signal);
     } catch (error) {

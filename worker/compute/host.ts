@@ -40,6 +40,7 @@ export class JobCompute {
   private readonly replica: Replica;
   private tail: Promise<unknown> = Promise.resolve();
   private evaluation: Evaluation | null = null;
+  private last: { readonly step: number; readonly update: StepUpdate } | null = null;
   private readonly busyThreads = new Set<number>();
   /** Milliseconds a unit takes on one thread, measured. */
   private cost: number | null = null;
@@ -95,6 +96,8 @@ export class JobCompute {
   apply(step: number, updates: readonly StepUpdate[]): Promise<void> {
     this.abandon();
     return this.inOrder(() => {
+      const update = updates.at(-1);
+      if (update !== undefined) this.last = { step: step + updates.length, update };
       const terms =
         updates.reduce((sum, u) => sum + u.coefficients.length, 0) * this.replica.memory.coordinates;
       if (terms <= INLINE_TERMS) {
@@ -125,6 +128,16 @@ export class JobCompute {
 
   snapshot(step: number): Promise<{ readonly bytes: Uint8Array; readonly sha256: string }> {
     return this.inOrder(() => this.pool.run(this.freeThread(), { op: 'snapshot', job: this.job, step }));
+  }
+
+  /** Figures of the last update, taken in order with the others; null before the first. */
+  figures(): Promise<{ readonly signal: number | null; readonly relativeStep: number | null } | null> {
+    return this.inOrder(() => {
+      const { last } = this;
+      return last === null
+        ? null
+        : this.pool.run(this.freeThread(), { op: 'figures', job: this.job, ...last });
+    });
   }
 
   private freeThread(): number {
@@ -230,7 +243,8 @@ export class JobCompute {
     this.busyThreads.delete(thread);
     evaluation.inFlight--;
     if (done?.stuck === true) void this.pool.kill(thread, 'an evaluation hangs');
-    if (done !== null && done.to < to && this.evaluation === evaluation) evaluation.queue.unshift([done.to, to]);
+    if (done !== null && done.to < to && this.evaluation === evaluation)
+      evaluation.queue.unshift([done.to, to]);
     if (this.evaluation === evaluation && done !== null) {
       const cost = (this.clock.now() - begun) / Math.max(1, done.to - from);
       this.cost = this.cost === null ? cost : this.cost + 0.3 * (cost - this.cost);

@@ -49,6 +49,7 @@ export type Task =
       readonly lo: number;
       readonly hi: number;
     }
+  | { readonly op: 'figures'; readonly job: string; readonly step: number; readonly update: StepUpdate }
   | { readonly op: 'digest'; readonly job: string; readonly step: number }
   | { readonly op: 'snapshot'; readonly job: string; readonly step: number }
   | {
@@ -91,6 +92,7 @@ export interface TaskResults {
   initialise: null;
   restore: null;
   apply: null;
+  figures: { readonly signal: number | null; readonly relativeStep: number | null };
   digest: string;
   snapshot: { readonly bytes: Uint8Array; readonly sha256: string };
   /** Null: the generation is no longer wanted. */

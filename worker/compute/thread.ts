@@ -92,6 +92,8 @@ async function run(task: Task): Promise<unknown> {
       task.updates.forEach((update, i) => replica.apply(task.step + i, update, task.lo, task.hi));
       return null;
     }
+    case 'figures':
+      return jobNamed(task.job).replica.figures(task.step, task.update);
     case 'digest':
       return jobNamed(task.job).replica.digest(task.step);
     case 'snapshot':

@@ -65,6 +65,29 @@ export class Replica {
     this.method.apply(this.context, step, update, lo, hi);
   }
 
+  /** Figures of the update from step − 1 to `step`, for hints: see Method.signal; and |step| / |parameters|. */
+  figures(
+    step: number,
+    update: StepUpdate,
+  ): { readonly signal: number | null; readonly relativeStep: number | null } {
+    const before = this.memory.parameters(step - 1);
+    let moved = 0;
+    let size = 0;
+    this.memory.parameters(step).forEach((array, t) => {
+      const old = before[t];
+      if (old === undefined) return;
+      for (let i = 0; i < array.length; i++) {
+        const value = array[i] as number;
+        moved += (value - (old[i] as number)) ** 2;
+        size += value * value;
+      }
+    });
+    return {
+      signal: this.method.signal(this.context, step - 1, update),
+      relativeStep: size > 0 ? Math.sqrt(moved / size) : null,
+    };
+  }
+
   digest(step: number): string {
     return stateDigest(this.memory.state(step));
   }
