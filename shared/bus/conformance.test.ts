@@ -8,7 +8,6 @@ import { matches } from './matching.js';
 import type { Bus, StreamConfig, StreamEntry } from './port.js';
 
 // Tests of shared may use the support that everyone's tests share; the product may not.
-// eslint-disable-next-line import-x/no-restricted-paths
 import { withNats } from '../../test/support/nats.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -4,6 +4,8 @@
 
 import { SeedcastError } from '../errors.js';
 import type { CompiledTensor, Dtype } from '../objectives/types.js';
+import { MAX_COEFFICIENT_BYTES } from '../ledger/limits.js';
+import { MAX_UNITS } from '../wire/messages.js';
 import type { JobSpec } from './spec.js';
 
 const WIDTH: Readonly<Record<Dtype, number>> = { float64: 8, float32: 4, int8: 1 };
@@ -132,8 +134,6 @@ function timeOf(
   return { evaluation, applyPair, step, applyShare: step === 0 ? 0 : applying / step };
 }
 
-/** Largest number of evaluations in one round: members and repeats of the centre. */
-export const MAX_UNITS = 2 ** 20;
 /** Coefficients of z-score and raw shaping are rounded to at most this. */
 const COEFFICIENT_LIMIT = 2 ** 23;
 const LARGEST_NOISE = { binomial: 8, rademacher: 1 } as const;
@@ -156,6 +156,14 @@ export function checkBound(spec: Pick<JobSpec, 'method' | 'evaluation'>): void {
   const directions = antithetic ? population / 2 : population;
   const coefficient =
     shaping === 'centered-rank' ? (antithetic ? 2 : 1) * (population - 1) : COEFFICIENT_LIMIT;
+  const bytes = directions * (coefficient <= 32767 ? 2 : 4);
+  if (bytes > MAX_COEFFICIENT_BYTES) {
+    refuse(
+      'spec.method.population',
+      `the coefficients of ${population} members take ${bytes} bytes a step; a record holds ${MAX_COEFFICIENT_BYTES}`,
+      'lower it',
+    );
+  }
   const product = coefficient * LARGEST_NOISE[noise];
   if (product >= 2 ** 31 || directions * product >= 2 ** 53) {
     refuse(

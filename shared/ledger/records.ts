@@ -11,9 +11,6 @@ export const LEDGER_VERSION = 1;
 export const ARITHMETIC_VERSION = 1;
 /** Parent of a genesis record. */
 export const NO_PARENT = new Uint8Array(32);
-/** Largest record; parts of a job that would need more are refused at submission. */
-export const MAX_RECORD_BYTES = 640 * 1024;
-
 export type FinalStatus = 'succeeded' | 'failed' | 'stopped' | 'cancelled';
 export type StoppedBy =
   'steps' | 'evaluations' | 'fitness' | 'wall-clock' | 'plateau' | 'request' | 'failure';

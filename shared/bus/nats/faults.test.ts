@@ -10,7 +10,6 @@ import { connectNats } from './connect.js';
 import { compileOptions } from './options.js';
 
 // Tests of shared may use the support that everyone's tests share; the product may not.
-// eslint-disable-next-line import-x/no-restricted-paths
 import { deadPort, withNats } from '../../../test/support/nats.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
