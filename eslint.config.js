@@ -8,8 +8,29 @@ const ENTROPY = [
   { object: 'Date', property: 'now', message: 'The clock is a port: take `now` as an argument.' },
   { object: 'performance', property: 'now', message: 'The clock is a port: take `now` as an argument.' },
 ];
-const LIBM = ['exp', 'log', 'tanh', 'cos', 'sin', 'pow', 'expm1', 'log1p', 'log2', 'log10', 'tan', 'atan', 'atan2', 'sinh', 'cosh', 'cbrt', 'hypot']
-  .map((property) => ({ object: 'Math', property, message: 'Not the same on every machine: use shared/arithmetic/polynomials.' }));
+const LIBM = [
+  'exp',
+  'log',
+  'tanh',
+  'cos',
+  'sin',
+  'pow',
+  'expm1',
+  'log1p',
+  'log2',
+  'log10',
+  'tan',
+  'atan',
+  'atan2',
+  'sinh',
+  'cosh',
+  'cbrt',
+  'hypot',
+].map((property) => ({
+  object: 'Math',
+  property,
+  message: 'Not the same on every machine: use shared/arithmetic/polynomials.',
+}));
 
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', '.seedcast/**', 'examples/**'] },
@@ -19,7 +40,9 @@ export default tseslint.config(
     plugins: { 'import-x': importX },
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
     settings: {
-      'import-x/resolver-next': [importX.createNodeResolver({ extensions: ['.ts', '.js'], extensionAlias: { '.js': ['.ts', '.js'] } })],
+      'import-x/resolver-next': [
+        importX.createNodeResolver({ extensions: ['.ts', '.js'], extensionAlias: { '.js': ['.ts', '.js'] } }),
+      ],
       'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
     },
     rules: {
@@ -29,7 +52,11 @@ export default tseslint.config(
         {
           basePath: import.meta.dirname,
           zones: [
-            { target: './shared', from: ['./coordinator', './worker', './cli', './test'], message: 'shared imports nothing of the others.' },
+            {
+              target: './shared',
+              from: ['./coordinator', './worker', './cli', './test'],
+              message: 'shared imports nothing of the others.',
+            },
             { target: './coordinator', from: ['./worker', './cli', './test'] },
             { target: './worker', from: ['./coordinator', './cli', './test'] },
             { target: './cli', from: ['./test'] },
@@ -37,8 +64,19 @@ export default tseslint.config(
         },
       ],
       'no-restricted-properties': ['error', ...ENTROPY],
-      'no-restricted-imports': ['error', { paths: [{ name: 'nats', message: 'The client lives in shared/bus/nats only.' }, { name: 'seedrandom', message: 'Keys come from shared/random/key.' }] }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            { name: 'nats', message: 'The client lives in shared/bus/nats only.' },
+            { name: 'seedrandom', message: 'Keys come from shared/random/key.' },
+          ],
+        },
+      ],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
       '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/no-non-null-assertion': 'error',
@@ -46,7 +84,14 @@ export default tseslint.config(
   },
   {
     // What replicas compute: no libm.
-    files: ['shared/random/**/*.ts', 'shared/arithmetic/**/*.ts', 'shared/methods/**/*.ts', 'shared/ledger/**/*.ts', 'shared/tensors/**/*.ts', 'worker/replica/**/*.ts'],
+    files: [
+      'shared/random/**/*.ts',
+      'shared/arithmetic/**/*.ts',
+      'shared/methods/**/*.ts',
+      'shared/ledger/**/*.ts',
+      'shared/tensors/**/*.ts',
+      'worker/replica/**/*.ts',
+    ],
     ignores: ['**/*.test.ts'],
     rules: { 'no-restricted-properties': ['error', ...ENTROPY, ...LIBM] },
   },
@@ -58,7 +103,18 @@ export default tseslint.config(
     rules: {
       'no-restricted-properties': 'off',
       'import-x/no-restricted-paths': 'off',
-      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: ['describe', 'it', 'test', 'before', 'after', 'beforeEach', 'afterEach'], package: 'node:test' }] }],
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            {
+              from: 'package',
+              name: ['describe', 'it', 'test', 'before', 'after', 'beforeEach', 'afterEach'],
+              package: 'node:test',
+            },
+          ],
+        },
+      ],
     },
   },
 );

@@ -101,8 +101,11 @@ export function messageOf(thrown: unknown): string {
 /** `job.yaml:7:12 spec.method.sigma: message (hint) [SC_SPEC_INVALID]`, the one-line form that the CLI prints. */
 export function formatError(error: SeedcastError): string {
   const { place } = error;
-  const position = place?.line === undefined ? '' : `:${place.line}${place.column === undefined ? '' : `:${place.column}`}`;
-  const at = [place?.file === undefined ? '' : place.file + position, place?.field ?? ''].filter(Boolean).join(' ');
+  const position =
+    place?.line === undefined ? '' : `:${place.line}${place.column === undefined ? '' : `:${place.column}`}`;
+  const at = [place?.file === undefined ? '' : place.file + position, place?.field ?? '']
+    .filter(Boolean)
+    .join(' ');
   const hint = error.hint === undefined ? '' : ` (${error.hint})`;
   return `${at === '' ? '' : `${at}: `}${error.message}${hint} [${error.code}]`;
 }

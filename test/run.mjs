@@ -12,12 +12,17 @@ const exclude = process.env.SEEDCAST_TEST_EXCLUDE?.split(',').filter(Boolean) ??
 const files = readdirSync(join(root, 'dist'), { recursive: true })
   .map(String)
   .filter((f) => f.endsWith('.test.js'))
-  .filter((f) => (patterns.length ? patterns.some((p) => f.includes(p)) : !exclude.some((e) => f.includes(e))))
+  .filter((f) =>
+    patterns.length ? patterns.some((p) => f.includes(p)) : !exclude.some((e) => f.includes(e)),
+  )
   .map((f) => join('dist', f))
   .sort();
 if (files.length === 0) {
   console.error(`no test file matches ${patterns.join(', ') || '*'}`);
   process.exit(1);
 }
-const child = spawn(process.execPath, ['--test', '--test-concurrency=2', ...flags, ...files], { cwd: root, stdio: 'inherit' });
+const child = spawn(process.execPath, ['--test', '--test-concurrency=2', ...flags, ...files], {
+  cwd: root,
+  stdio: 'inherit',
+});
 child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));

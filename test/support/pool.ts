@@ -7,7 +7,15 @@ import { connectNats } from '../../shared/bus/nats/connect.js';
 import { parseJob } from '../../shared/job/parse.js';
 import { LedgerStore } from '../../shared/ledger/store.js';
 import { systemClock, systemEntropy } from '../../shared/ports.js';
-import { type JobEvent, type JobResult, decodeJson, encodeJson, eventSchema, openAnswer, resultSchema } from '../../shared/wire/reports.js';
+import {
+  type JobEvent,
+  type JobResult,
+  decodeJson,
+  encodeJson,
+  eventSchema,
+  openAnswer,
+  resultSchema,
+} from '../../shared/wire/reports.js';
 import { type Names, names } from '../../shared/wire/subjects.js';
 import { WorkerAgent } from '../../worker/agent.js';
 import { withNats } from './nats.js';
@@ -18,7 +26,10 @@ export interface TestPool {
   readonly store: LedgerStore;
   readonly server: Awaited<ReturnType<typeof withNats>>;
   coordinator(options?: { readonly leaseTtl?: number }): Promise<Coordinator>;
-  worker(id: string, options?: { readonly threads?: number; readonly objectives?: readonly string[] }): Promise<WorkerAgent>;
+  worker(
+    id: string,
+    options?: { readonly threads?: number; readonly objectives?: readonly string[] },
+  ): Promise<WorkerAgent>;
   /** `spec` as in a job file; the id is returned. */
   submit(spec: object, id?: string): Promise<string>;
   control(job: string, action: string, more?: object): Promise<void>;
@@ -31,7 +42,11 @@ export async function withPool(t: TestContext, options: { readonly log?: boolean
   const server = await withNats(t);
   const all = names();
   const connect = async (): Promise<Bus> => {
-    const bus = await connectNats({ url: server.url, streamPrefix: all.streamPrefix, subjectPrefix: all.prefix });
+    const bus = await connectNats({
+      url: server.url,
+      streamPrefix: all.streamPrefix,
+      subjectPrefix: all.prefix,
+    });
     t.after(() => bus.drain());
     return bus;
   };
@@ -50,7 +65,14 @@ export async function withPool(t: TestContext, options: { readonly log?: boolean
     request,
     async coordinator({ leaseTtl = 500 } = {}) {
       const holder = systemEntropy(6);
-      const coordinator = new Coordinator({ bus: await connect(), names: all, clock: systemClock, holder, leaseTtl, log: log(`coordinator ${holder}`) });
+      const coordinator = new Coordinator({
+        bus: await connect(),
+        names: all,
+        clock: systemClock,
+        holder,
+        leaseTtl,
+        log: log(`coordinator ${holder}`),
+      });
       await coordinator.start();
       t.after(() => coordinator.stop());
       return coordinator;
@@ -80,7 +102,10 @@ export async function withPool(t: TestContext, options: { readonly log?: boolean
     },
     async result(job, timeout = 60_000) {
       return new Promise<JobResult>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`job ${job} has no result after ${timeout} ms`)), timeout);
+        const timer = setTimeout(
+          () => reject(new Error(`job ${job} has no result after ${timeout} ms`)),
+          timeout,
+        );
         const done = bus.streams.follow(
           all.streams.events,
           all.job(job).event,
@@ -97,7 +122,8 @@ export async function withPool(t: TestContext, options: { readonly log?: boolean
     },
     async events(job) {
       const list: JobEvent[] = [];
-      for await (const { payload } of bus.streams.read(all.streams.events, all.job(job).event)) list.push(decodeJson(eventSchema, payload, 'event'));
+      for await (const { payload } of bus.streams.read(all.streams.events, all.job(job).event))
+        list.push(decodeJson(eventSchema, payload, 'event'));
       return list;
     },
   };
