@@ -3,18 +3,14 @@
 import type { Bus, Subscription } from '../shared/bus/port.js';
 import { SeedcastError, messageOf } from '../shared/errors.js';
 import { fold, viewAt, type LedgerView } from '../shared/ledger/fold.js';
-import type { GenesisRecord } from '../shared/ledger/records.js';
 import { type LedgerStore, snapshotEntry } from '../shared/ledger/store.js';
-import type { TensorArray } from '../shared/objectives/types.js';
 import type { Clock } from '../shared/ports.js';
-import { removeBounds } from '../shared/tensors/bounds.js';
-import { matchTensors } from '../shared/tensors/match.js';
-import { readSafetensors } from '../shared/tensors/safetensors.js';
 import { assignMessage, planMessage, resultMessage, roundMessage } from '../shared/wire/messages.js';
 import type { Heartbeat } from '../shared/wire/reports.js';
 import { type EvaluationLimits, JobCompute } from './compute/host.js';
 import type { ThreadPool } from './compute/pool.js';
 import { WorkerJobCore, type WorkerJobEffect, type WorkerJobEvent } from './core/job.js';
+import { startWeights } from './replica/start-weights.js';
 import { SnapshotPacer } from './snapshot-pacer.js';
 
 /** Records of a replay told to the core at once. */
@@ -253,35 +249,11 @@ export class JobSession {
       this.pacer.loaded(clock.now() - begun);
       return viewAt(record, snapshot.position);
     }
-    await this.compute.initialise(await this.startWeights(record));
+    await this.compute.initialise(await startWeights(this.ports.bus.blobs, record));
     this.pacer.loaded(clock.now() - begun);
     const first = fold(null, bytes, sequence);
     if (!first.accepted) throw new SeedcastError('SC_LEDGER_CORRUPT', `job ${this.job}: ${first.reason}`);
     return first.view;
-  }
-
-  /** Given start weights, verified by their hash, in the optimiser's unbounded values. */
-  private async startWeights({
-    init,
-    spec,
-    objective,
-  }: GenesisRecord): Promise<ReadonlyMap<string, TensorArray> | null> {
-    if (init === null) return null;
-    const bytes = await this.ports.bus.blobs.get(init);
-    if (bytes === null)
-      throw new SeedcastError('SC_NOT_FOUND', `start weights ${init.slice(0, 12)} are not in the store`);
-    const arrays = matchTensors(
-      objective.tensors,
-      readSafetensors(bytes, 'start weights').tensors,
-      spec.init?.map ?? {},
-    );
-    return new Map(
-      objective.tensors.map((tensor, t) => {
-        const array = arrays[t] ?? new Float32Array(tensor.size);
-        removeBounds(tensor, array, array);
-        return [tensor.name, array];
-      }),
-    );
   }
 
   private async fetch(load: number, from: number): Promise<void> {

@@ -1,0 +1,75 @@
+// What a person, or a program with --json, sees while a job runs: the live line, or a line every few seconds; events and
+// hints as they come.
+import type { JobEvent, Progress } from '../../shared/wire/reports.js';
+import type { Host } from '../host.js';
+import type { Pool } from '../connection.js';
+import { omit } from '../omit.js';
+import { progressLine } from '../show/progress-line.js';
+import { type Followed, followJob } from './follow.js';
+
+/** Milliseconds between lines where nothing can be redrawn. */
+const LINE_EVERY = 3000;
+/** Events that only repeat what the result line or the progress line says. */
+const QUIET_EVENTS: readonly string[] = ['result', 'end'];
+
+export interface WatchOptions {
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+  readonly timeout?: number;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export async function watchJob(
+  host: Host,
+  pool: Pool,
+  job: string,
+  options: WatchOptions,
+): Promise<Followed> {
+  const { io, clock } = host;
+  const hints = new Set<string>();
+  let printedAt = Number.NEGATIVE_INFINITY;
+  let printedStep = -1;
+  const show = (progress: Progress): void => {
+    for (const hint of progress.hints) {
+      if (hints.has(hint)) continue;
+      hints.add(hint);
+      io.message(`hint: ${hint}`, 'warn');
+    }
+    if (options.json) {
+      io.json({ type: 'progress', ...omit(progress, 'v') });
+      return;
+    }
+    if (io.live) return io.redraw(progressLine(progress, io.columns));
+    const now = clock.now();
+    if (now - printedAt < LINE_EVERY || progress.step === printedStep) return;
+    printedAt = now;
+    printedStep = progress.step;
+    io.message(progressLine(progress));
+  };
+  try {
+    return await followJob(pool, clock, job, {
+      signal: options.signal,
+      ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+      onProgress: (progress) => {
+        show(progress);
+        options.onProgress?.(progress);
+      },
+      onEvent: (event) => {
+        if (options.json) io.json(eventJson(event));
+        else if (!QUIET_EVENTS.includes(event.type)) io.message(eventLine(event));
+      },
+      onConnection: (text) => io.message(text, 'warn'),
+    });
+  } finally {
+    io.redraw(null);
+  }
+}
+
+/** An event as one object a line; its own type is under `event`. */
+export function eventJson(event: JobEvent): object {
+  return { type: 'event', event: event.type, ...omit(event, 'type', 'v') };
+}
+
+export function eventLine({ time, type, step, message }: JobEvent): string {
+  return `${time.slice(11, 19)} step ${step} ${type}: ${message}`;
+}

@@ -1,0 +1,164 @@
+// `seedcast run`: one job with everything it needs (server, coordinator, workers), from start to end. What is committed
+// stays in the store, so the same command with --id goes on after Ctrl-C or a crash.
+import { EXIT, SeedcastError } from '../../shared/errors.js';
+import type { Progress } from '../../shared/wire/reports.js';
+import { DEFAULT_STORE, poolOption } from '../connection.js';
+import { type Host, type Verb, action, collect, examples } from '../host.js';
+import { type JobSource, checkObjective, jobId, readJobFile, submitJob } from '../jobs/submission.js';
+import { exitCodeOf, printResult, resultOf } from '../jobs/outcome.js';
+import { readJob } from '../jobs/reading.js';
+import { watchJob } from '../jobs/watching.js';
+import { LocalPool } from '../pool/local-pool.js';
+import { aborted } from '../interrupts.js';
+import { duration, integerFrom } from '../values.js';
+
+interface Flags {
+  readonly objectives: readonly string[];
+  readonly workers: number;
+  readonly threads?: number;
+  readonly store: string;
+  readonly set: readonly string[];
+  readonly id?: string;
+  readonly json?: boolean;
+  readonly timeout?: number;
+  readonly pool?: string;
+}
+
+export const run: Verb = (program, host) => {
+  program
+    .command('run <job.yaml>')
+    .description('run one job with its own server, coordinator and workers')
+    .option('--objectives <path>', 'file or folder of objectives (repeatable)', collect, [])
+    .option('--workers <n>', 'worker processes', integerFrom(1, 256), 1)
+    .option(
+      '--threads <n>',
+      'compute threads a worker (default: the processors shared out)',
+      integerFrom(1, 1024),
+    )
+    .option('--store <dir>', 'where ledger and state are kept', DEFAULT_STORE)
+    .option('--set <path=value>', 'replace a part of the job (repeatable)', collect, [])
+    .option('--id <id>', 'id of the job; that of an unfinished one goes on with it')
+    .option('--json', 'one JSON object a line; the last is the result')
+    .option('--timeout <duration>', 'stop here after this time; exit 5', duration)
+    .addOption(poolOption())
+    .addHelpText(
+      'after',
+      examples(
+        'seedcast run examples/rastrigin.yaml',
+        'seedcast run job.yaml --objectives ./antenna.mjs --workers 2',
+        'seedcast run job.yaml --set spec.stop.steps=500 --json',
+      ),
+    )
+    .action(
+      action(host, (file: string, flags: Flags) => runJob(host, readJobFile(file, flags.set), file, flags)),
+    );
+};
+
+async function runJob(host: Host, source: JobSource, file: string, flags: Flags): Promise<number> {
+  const job = jobId(source.parsed.name, flags.id, host.entropy);
+  const { signal } = host.interrupts;
+  host.io.whenClosed(() => host.io.message('the reader of the output has gone; the job goes on', 'debug'));
+  const local = await startPool(host, flags);
+  try {
+    const joined = await Promise.race([local.joined(), aborted(signal).then(() => null)]);
+    if (joined === null) return EXIT.interrupted;
+    checkObjective(source, joined);
+    const submitted = await Promise.race([submitJob(host, local.pool, source, job, joined), local.failed()]);
+    host.io.message(
+      `job ${job} (${source.parsed.spec.method.name} on ${source.parsed.spec.objective.name}), ${flags.workers} worker${flags.workers === 1 ? '' : 's'}, store ${flags.store}`,
+    );
+    const record = await readJob(local.pool, submitted.job);
+    const known = record === null ? null : resultOf(record);
+    if (known !== null) {
+      host.io.message(`job ${job} has ended already; more: seedcast extend ${job} --steps N`);
+      printResult(host.io, known, flags.json === true);
+      return exitCodeOf(known.status);
+    }
+    return await follow(host, local, job, goOn(file, job, flags), flags);
+  } finally {
+    await local.close();
+  }
+}
+
+async function startPool(host: Host, flags: Flags): Promise<LocalPool> {
+  try {
+    return await LocalPool.start(host, {
+      storeDir: flags.store,
+      workers: flags.workers,
+      objectives: flags.objectives,
+      port: 'free',
+      ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+      ...(flags.pool === undefined ? {} : { pool: flags.pool }),
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof SeedcastError) || thrown.code !== 'SC_STORE_BUSY') throw thrown;
+    throw new SeedcastError('SC_STORE_BUSY', thrown.message, {
+      cause: thrown,
+      hint: 'submit to the pool there (seedcast submit), wait for the other run, or take another --store',
+    });
+  }
+}
+
+async function follow(
+  host: Host,
+  local: LocalPool,
+  job: string,
+  again: string,
+  flags: Flags,
+): Promise<number> {
+  const { signal } = host.interrupts;
+  const ending = new AbortController();
+  let step = -1;
+  let waiting = false;
+  let stopAt: number | null = null;
+  const onProgress = (progress: Progress): void => {
+    step = progress.step;
+    waiting = progress.waiting !== null || progress.state !== 'running';
+    if (stopAt !== null && (progress.step > stopAt || waiting)) ending.abort();
+  };
+  void aborted(signal).then(() => {
+    host.io.message('finishing the step; Ctrl-C again ends at once');
+    stopAt = step;
+    if (waiting || step < 0) ending.abort();
+  });
+  const followed = await Promise.race([
+    watchJob(host, local.pool, job, {
+      json: flags.json === true,
+      signal: ending.signal,
+      onProgress,
+      ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
+    }),
+    local.failed(),
+  ]);
+  if (followed.end === 'result') {
+    printResult(host.io, followed.result, flags.json === true);
+    return exitCodeOf(followed.result.status);
+  }
+  if (followed.end === 'timeout') {
+    host.io.message(`the time is over; ${job} goes on with: ${again}`, 'warn');
+    return EXIT.timedOut;
+  }
+  host.io.message(`stopped after a committed step; go on with: ${again}`);
+  return EXIT.interrupted;
+}
+
+/** The command that goes on with the job. */
+function goOn(file: string, job: string, flags: Flags): string {
+  const options = [
+    '--id',
+    job,
+    ...(flags.workers === 1 ? [] : ['--workers', String(flags.workers)]),
+    ...(flags.threads === undefined ? [] : ['--threads', String(flags.threads)]),
+    ...(flags.store === DEFAULT_STORE ? [] : ['--store', flags.store]),
+    ...(flags.pool === undefined ? [] : ['--pool', flags.pool]),
+    ...flags.objectives.flatMap((path) => ['--objectives', path]),
+    ...flags.set.flatMap((override) => ['--set', override]),
+    ...(flags.json === true ? ['--json'] : []),
+  ];
+  return ['seedcast', 'run', file, ...options].map(quoted).join(' ');
+}
+
+/** As a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
