@@ -142,7 +142,10 @@ export class Assignments {
     return ranges.length > 0 ? ranges : null;
   }
 
-  /** How long a worker still has, as far as can be told; null when it has nothing to do or nothing is known yet. */
+  /**
+   * What a worker still has to do, as far as can be told: results come in large pieces, so what it should have done since
+   * its last one is taken off. Null when it has nothing to do or nothing is known yet.
+   */
   private outlook(worker: string, now: number) {
     const holding = this.holdings.get(worker);
     const pending = this.pending(worker);
@@ -151,16 +154,12 @@ export class Assignments {
     const rate = this.planner.rate(worker);
     const silent = now - holding.active;
     const expected = rate === null ? null : units / rate;
-    const overdue = silent > (expected === null ? UNKNOWN : OVERDUE * expected + GRACE);
-    if (expected === null && !overdue) return null;
-    return {
-      holding,
-      pending,
-      units,
-      rate,
-      overdue,
-      time: overdue ? Math.max(silent, expected ?? 0) : (expected ?? 0),
-    };
+    if (silent > (expected === null ? UNKNOWN : OVERDUE * expected + GRACE)) {
+      return { holding, pending, units, rate, time: Math.max(silent, expected ?? 0), overdue: true };
+    }
+    if (expected === null || rate === null) return null;
+    const time = expected - silent;
+    return { holding, pending, units: Math.floor(time * rate), rate, time, overdue: false };
   }
 
   /** Removes about `want` units from the end of `ranges`, never splitting a group. */

@@ -16,8 +16,11 @@ import { ThreadLost, type ThreadPool } from './pool.js';
 const INLINE_TERMS = 40_000;
 /** Milliseconds of work in one piece for a thread. */
 const PIECE = 20;
-/** Milliseconds after which finished units are reported although more are to come. */
-const FLUSH = 40;
+/**
+ * Milliseconds after which finished units are reported although more are to come: what a worker that dies can lose. A slice
+ * that takes less is one message, so that bytes a step do not depend on how long an evaluation takes.
+ */
+const FLUSH = 2000;
 /** Milliseconds added to an objective's own timeout before the thread is replaced. */
 const TIMEOUT_GRACE = 2000;
 
