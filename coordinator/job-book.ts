@@ -266,7 +266,9 @@ export class JobBook {
       );
     }
     runner.start();
-    this.saveSoon(entry, { state: runner.state, reason: null });
+    // The leader before this one may have ended the job and not lived to say so.
+    if (ledger.view.status === 'ended') this.ended(entry);
+    else this.saveSoon(entry, { state: runner.state, reason: null });
     this.tick();
   }
 
