@@ -1,9 +1,9 @@
 // A whole pool in the test's own process on a real nats-server: coordinators and workers as the CLI makes them, only
 // without processes of their own. Everything is ended with the test.
-import { type TestContext } from 'node:test';
 import { Coordinator } from '../../coordinator/service.js';
 import type { Bus } from '../../shared/bus/port.js';
 import { connectNats } from '../../shared/bus/nats/connect.js';
+import { asSeedcastError } from '../../shared/errors.js';
 import { parseJob } from '../../shared/job/parse.js';
 import { LedgerStore } from '../../shared/ledger/store.js';
 import { systemClock, systemEntropy } from '../../shared/ports.js';
@@ -18,7 +18,7 @@ import {
 } from '../../shared/wire/reports.js';
 import { type Names, names } from '../../shared/wire/subjects.js';
 import { WorkerAgent } from '../../worker/agent.js';
-import { withNats } from './nats.js';
+import { type Lasting, withNats } from './nats.js';
 
 export interface TestPool {
   readonly bus: Bus;
@@ -38,7 +38,7 @@ export interface TestPool {
   events(job: string): Promise<JobEvent[]>;
 }
 
-export async function withPool(t: TestContext, options: { readonly log?: boolean } = {}): Promise<TestPool> {
+export async function withPool(t: Lasting, options: { readonly log?: boolean } = {}): Promise<TestPool> {
   const server = await withNats(t);
   const all = names();
   const connect = async (): Promise<Bus> => {
@@ -55,8 +55,18 @@ export async function withPool(t: TestContext, options: { readonly log?: boolean
   };
   const bus = await connect();
   const store = new LedgerStore(bus, all);
-  const request = async (subject: string, body: object): Promise<Record<string, unknown>> =>
-    openAnswer(await bus.request(subject, encodeJson(body), { timeout: 10_000 }), 'answer');
+  /** Waits up to 10 s for a leader, as the CLI does. */
+  const request = async (subject: string, body: object): Promise<Record<string, unknown>> => {
+    const deadline = Date.now() + 10_000;
+    for (;;) {
+      try {
+        return openAnswer(await bus.request(subject, encodeJson(body), { timeout: 10_000 }), 'answer');
+      } catch (error) {
+        if (asSeedcastError(error).code !== 'SC_NO_COORDINATOR' || Date.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  };
   return {
     bus,
     names: all,
