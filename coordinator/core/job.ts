@@ -279,13 +279,14 @@ export class JobCore {
     if (this.ready.length === 0) return;
     const { spec, objective } = this.currentView.genesis;
     const { steps, epoch, head } = this.currentView;
-    if (this.planner.update(this.ready, now)) out.push({ type: 'plan', message: this.planner.current });
     const repeats =
       phase === 1 ? spec.evaluation.final : steps % spec.evaluation.every === 0 ? spec.evaluation.repeats : 0;
     const layout =
       phase === 1
         ? { members: 0, group: 1, repeats }
         : { ...methodNamed(spec.method.name).layout(spec), repeats };
+    if (this.planner.update(this.ready, layout, now))
+      out.push({ type: 'plan', message: this.planner.current });
     const digest = phase === 1 || (steps > 0 && steps % spec.ledger.digestEvery === 0);
     const key = { epoch, step: steps, phase, parent: head };
     this.round = new Round(key, layout, digest, now, objective.auxiliary?.length ?? 0);
@@ -315,7 +316,7 @@ export class JobCore {
       if (
         ready.length > 0 &&
         !ready.some((w) => this.planner.current.workers.includes(w)) &&
-        this.planner.update(ready, now)
+        this.planner.update(ready, this.round.layout, now)
       ) {
         out.push({ type: 'plan', message: this.planner.current });
       }

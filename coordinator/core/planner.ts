@@ -1,7 +1,7 @@
 // How the units of a round are shared: in proportion to measured speed, re-planned only when it pays; and who takes over
 // whose tail. Pure: times come in as arguments.
 import { type PlanMessage } from '../../shared/wire/messages.js';
-import { cumulativeShares } from '../../shared/wire/slices.js';
+import { type UnitLayout, fittedShares } from '../../shared/wire/slices.js';
 
 /** Weight of a new speed measurement in the moving average. */
 const BLEND = 0.25;
@@ -48,13 +48,17 @@ export class Planner {
   }
 
   /** Returns true when the plan changed (its version is then new). `workers` sorted, not empty. */
-  update(workers: readonly string[], now: number): boolean {
+  update(workers: readonly string[], layout: UnitLayout, now: number): boolean {
     const epoch = this.epoch();
     const sameSet =
       this.plan.epoch === epoch &&
       workers.length === this.plan.workers.length &&
       workers.every((w, i) => w === this.plan.workers[i]);
-    const shares = cumulativeShares(workers.map((w) => Math.max(this.rate(w) ?? 1, 1e-9)));
+    const shares = fittedShares(
+      workers.map((w) => Math.max(this.rate(w) ?? 1, 1e-9)),
+      // Fitted to the members alone: the centre, due in some steps only, must not change the plan.
+      layout.members > 0 ? { ...layout, repeats: 0 } : layout,
+    );
     if (sameSet && (now - this.plannedAt < SETTLE || !this.isOff(shares))) return false;
     this.plan = { epoch, version: this.plan.version + 1, workers, shares };
     this.plannedAt = now;

@@ -35,12 +35,33 @@ export function sliceOf(
   return to > from ? [from, to] : null;
 }
 
-/** Cumulative shares in 1/65,536 proportional to `weights` (all > 0); the last is 65,536. */
-export function cumulativeShares(weights: readonly number[]): number[] {
-  const total = weights.reduce((a, b) => a + b, 0);
+/** Groups up to which shares are fitted to whole groups; beyond, rounding no longer matters. */
+const FITTED = 4096;
+
+/**
+ * Cumulative shares in 1/65,536 for workers of these speeds (all > 0); the last is 65,536. Whole groups go where they end
+ * first, so that the slowest slice takes as little time as it can: with few long evaluations, proportion alone would leave
+ * a slow worker a group too many.
+ */
+export function fittedShares(speeds: readonly number[], layout: UnitLayout): number[] {
+  const units = unitCount(layout);
+  const groups = Math.ceil(units / layout.group);
+  const total = speeds.reduce((a, b) => a + b, 0);
+  const counts = speeds.map((speed) => Math.floor((groups * speed) / total));
+  if (groups > FITTED) return cumulative(speeds, total);
+  for (let left = groups - counts.reduce((a, b) => a + b, 0); left > 0; left--) {
+    let first = 0;
+    const time = (i: number): number => ((counts[i] ?? 0) + 1) / (speeds[i] ?? 1);
+    for (let i = 1; i < speeds.length; i++) if (time(i) < time(first)) first = i;
+    counts[first] = (counts[first] ?? 0) + 1;
+  }
+  return cumulative(counts, groups);
+}
+
+function cumulative(parts: readonly number[], total: number): number[] {
   let sum = 0;
-  return weights.map((weight, i) => {
-    sum += weight;
-    return i === weights.length - 1 ? 65536 : Math.round((65536 * sum) / total);
+  return parts.map((part, i) => {
+    sum += part;
+    return i === parts.length - 1 ? 65536 : Math.round((65536 * sum) / total);
   });
 }
