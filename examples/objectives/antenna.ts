@@ -19,8 +19,10 @@ export default defineObjective<Options>({
   validate: ({ tolerance = 0.02, builds = 4, ...rest }) => {
     const [unknown] = Object.keys(rest);
     if (unknown !== undefined) throw new Error(`unknown option ${unknown}; there are tolerance and builds`);
-    if (typeof tolerance !== 'number' || tolerance < 0 || tolerance > 1) throw new Error(`tolerance is ${tolerance}, allowed is 0 to 1`);
-    if (typeof builds !== 'number' || !Number.isInteger(builds) || builds < 1) throw new Error(`builds is ${builds}, allowed are integers from 1`);
+    if (typeof tolerance !== 'number' || tolerance < 0 || tolerance > 1)
+      throw new Error(`tolerance is ${tolerance}, allowed is 0 to 1`);
+    if (typeof builds !== 'number' || !Number.isInteger(builds) || builds < 1)
+      throw new Error(`builds is ${builds}, allowed are integers from 1`);
     return { tolerance, builds };
   },
   parameters: () => ({ x: { shape: [ELEMENTS / 2], dtype: 'float32', init: { kind: 'zeros' } } }),
@@ -29,7 +31,10 @@ export default defineObjective<Options>({
     const random = generator(seed);
     let sum = 0;
     for (let build = 0; build < builds; build++) {
-      const amplitude = Array.from({ length: ELEMENTS }, (_, i) => Math.exp(x?.[Math.min(i, ELEMENTS - 1 - i)] ?? 0) * (1 + tolerance * random()));
+      const amplitude = Array.from(
+        { length: ELEMENTS },
+        (_, i) => Math.exp(x?.[Math.min(i, ELEMENTS - 1 - i)] ?? 0) * (1 + tolerance * random()),
+      );
       const phase = Array.from({ length: ELEMENTS }, () => 1.75 * tolerance * random());
       sum += sideLobe(amplitude, phase);
     }

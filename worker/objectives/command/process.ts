@@ -42,10 +42,6 @@ export class CommandProcess {
     this.#options = options;
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid;
-  }
-
   /**
    * Writes one line (in pieces) and resolves once a line was accepted as its answer. One at a time.
    * Rejects with EvaluationTimeout past `timeout` ms (plus `startTimeout` for a process's first answer), on a crash with the

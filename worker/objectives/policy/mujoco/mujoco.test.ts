@@ -156,5 +156,10 @@ describe('a body', () => {
           error instanceof SeedcastError && error.code === 'SC_OBJECTIVE_FILE' && error.place?.file === file,
       );
     }
+    // The engine goes on after a refusal.
+    const body = await Body.load(MUJOCO_TASKS.hopper.model);
+    body.reset();
+    assert.equal(body.step(1), true);
+    body.dispose();
   });
 });
