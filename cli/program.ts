@@ -2,18 +2,58 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, SeedcastError, asSeedcastError } from '../shared/errors.js';
 import type { Host, Verb } from './host.js';
+import { cancel } from './verbs/cancel.js';
 import { coordinator } from './verbs/coordinator.js';
+import { deleteVerb } from './verbs/delete.js';
 import { describe } from './verbs/describe.js';
+import { doctor } from './verbs/doctor.js';
+import { evalVerb } from './verbs/eval.js';
+import { events } from './verbs/events.js';
+import { extend } from './verbs/extend.js';
+import { history } from './verbs/history.js';
+import { init } from './verbs/init.js';
 import { list } from './verbs/list.js';
+import { pause } from './verbs/pause.js';
+import { pull } from './verbs/pull.js';
+import { replay } from './verbs/replay.js';
+import { resume } from './verbs/resume.js';
 import { run } from './verbs/run.js';
+import { schema } from './verbs/schema.js';
+import { stop } from './verbs/stop.js';
 import { submit } from './verbs/submit.js';
 import { up } from './verbs/up.js';
+import { validate } from './verbs/validate.js';
 import { watch } from './verbs/watch.js';
 import { worker } from './verbs/worker.js';
 import { workers } from './verbs/workers.js';
 import { packageVersion } from './version.js';
 
-const VERBS: readonly Verb[] = [run, up, coordinator, worker, submit, list, describe, watch, workers];
+const VERBS: readonly Verb[] = [
+  run,
+  up,
+  coordinator,
+  worker,
+  submit,
+  list,
+  describe,
+  watch,
+  events,
+  pause,
+  resume,
+  stop,
+  cancel,
+  deleteVerb,
+  extend,
+  pull,
+  replay,
+  history,
+  evalVerb,
+  workers,
+  schema,
+  validate,
+  init,
+  doctor,
+];
 
 export function createProgram(host: Host): Command {
   const program = new Command('seedcast')

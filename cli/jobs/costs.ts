@@ -25,30 +25,27 @@ export interface LocalObjective {
   readonly description: ObjectiveDescription;
 }
 
-/** The objective of a job, loaded and described in this process. @throws SC_SPEC_INVALID when none of the files has it. */
-export async function describeHere(
-  source: JobSource,
-  objectives: readonly string[],
-): Promise<LocalObjective> {
-  const { name, options } = source.parsed.spec.objective;
+/** An objective loaded in this process. @throws SC_SPEC_INVALID when none of the files has it. */
+export async function objectiveNamed(name: string, objectives: readonly string[]): Promise<LoadedObjective> {
   const all = await loadObjectives(objectives);
   const loaded = all.find(({ definition }) => definition.name === name);
-  if (loaded === undefined) {
-    const known = all.map(({ definition }) => definition.name);
-    const guess = nearest(name, known);
-    throw located(
-      new SeedcastError(
-        'SC_SPEC_INVALID',
-        `there is no objective ${JSON.stringify(name)}; known are ${known.join(', ')}`,
-        {
-          place: { field: 'spec.objective.name' },
-          hint: guess === null ? 'give the file that defines it with --objectives' : `did you mean ${guess}?`,
-        },
-      ),
-      source,
-    );
-  }
+  if (loaded !== undefined) return loaded;
+  const known = all.map(({ definition }) => definition.name);
+  const guess = nearest(name, known);
+  throw new SeedcastError(
+    'SC_SPEC_INVALID',
+    `there is no objective ${JSON.stringify(name)}; known are ${known.join(', ')}`,
+    {
+      place: { field: 'spec.objective.name' },
+      hint: guess === null ? 'give the file that defines it with --objectives' : `did you mean ${guess}?`,
+    },
+  );
+}
+
+async function describeHere(source: JobSource, objectives: readonly string[]): Promise<LocalObjective> {
+  const { name, options } = source.parsed.spec.objective;
   try {
+    const loaded = await objectiveNamed(name, objectives);
     return { loaded, description: await describeObjective(loaded, options, 'float32') };
   } catch (thrown) {
     throw located(thrown, source);

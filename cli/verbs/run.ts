@@ -1,15 +1,15 @@
 // `seedcast run`: one job with everything it needs (server, coordinator, workers), from start to end. What is committed
 // stays in the store, so the same command with --id goes on after Ctrl-C or a crash.
 import { EXIT, SeedcastError } from '../../shared/errors.js';
-import type { Progress } from '../../shared/wire/reports.js';
 import { DEFAULT_STORE, poolOption } from '../connection.js';
 import { type Host, type Verb, action, collect, examples } from '../host.js';
 import { type JobSource, checkObjective, jobId, readJobFile, submitJob } from '../jobs/submission.js';
 import { exitCodeOf, printResult, resultOf } from '../jobs/outcome.js';
 import { readJob } from '../jobs/reading.js';
-import { watchJob } from '../jobs/watching.js';
+import { followHere } from '../jobs/run-here.js';
 import { LocalPool } from '../pool/local-pool.js';
 import { aborted } from '../interrupts.js';
+import { commandLine } from '../shell.js';
 import { duration, integerFrom } from '../values.js';
 
 interface Flags {
@@ -74,7 +74,11 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
       printResult(host.io, known, flags.json === true);
       return exitCodeOf(known.status);
     }
-    return await follow(host, local, job, goOn(file, job, flags), flags);
+    return await followHere(host, local, job, {
+      json: flags.json === true,
+      again: goOn(file, job, flags),
+      ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
+    });
   } finally {
     await local.close();
   }
@@ -99,49 +103,6 @@ async function startPool(host: Host, flags: Flags): Promise<LocalPool> {
   }
 }
 
-async function follow(
-  host: Host,
-  local: LocalPool,
-  job: string,
-  again: string,
-  flags: Flags,
-): Promise<number> {
-  const { signal } = host.interrupts;
-  const ending = new AbortController();
-  let step = -1;
-  let waiting = false;
-  let stopAt: number | null = null;
-  const onProgress = (progress: Progress): void => {
-    step = progress.step;
-    waiting = progress.waiting !== null || progress.state !== 'running';
-    if (stopAt !== null && (progress.step > stopAt || waiting)) ending.abort();
-  };
-  void aborted(signal).then(() => {
-    host.io.message('finishing the step; Ctrl-C again ends at once');
-    stopAt = step;
-    if (waiting || step < 0) ending.abort();
-  });
-  const followed = await Promise.race([
-    watchJob(host, local.pool, job, {
-      json: flags.json === true,
-      signal: ending.signal,
-      onProgress,
-      ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
-    }),
-    local.failed(),
-  ]);
-  if (followed.end === 'result') {
-    printResult(host.io, followed.result, flags.json === true);
-    return exitCodeOf(followed.result.status);
-  }
-  if (followed.end === 'timeout') {
-    host.io.message(`the time is over; ${job} goes on with: ${again}`, 'warn');
-    return EXIT.timedOut;
-  }
-  host.io.message(`stopped after a committed step; go on with: ${again}`);
-  return EXIT.interrupted;
-}
-
 /** The command that goes on with the job. */
 function goOn(file: string, job: string, flags: Flags): string {
   const options = [
@@ -155,10 +116,5 @@ function goOn(file: string, job: string, flags: Flags): string {
     ...flags.set.flatMap((override) => ['--set', override]),
     ...(flags.json === true ? ['--json'] : []),
   ];
-  return ['seedcast', 'run', file, ...options].map(quoted).join(' ');
-}
-
-/** As a shell takes it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return commandLine(['seedcast', 'run', file], options);
 }

@@ -52,7 +52,8 @@ export const submit: Verb = (program, host) => {
           const submitted = await submitJob(host, pool, source, job, await workersOf(host, pool));
           if (flags.json === true) host.io.json({ type: 'submitted', ...submitted });
           else host.io.data(submitted.job);
-          if (submitted.reason !== null) host.io.message(`${submitted.state}: ${submitted.reason}`, 'warn');
+          if (submitted.state === 'pending' && submitted.reason !== null)
+            host.io.message(`${submitted.state}: ${submitted.reason}`, 'warn');
           if (flags.watch !== true && flags.wait !== true) {
             host.io.message(`follow it with: seedcast watch ${job}`);
             return 0;

@@ -1,0 +1,9 @@
+// `seedcast delete`: removes an ended job: its ledger, evidence, events and snapshots.
+import { controlVerb } from '../jobs/control.js';
+
+export const deleteVerb = controlVerb({
+  name: 'delete',
+  description: 'remove an ended job with everything it stored',
+  done: 'deleted',
+  shows: () => true,
+});
