@@ -71,6 +71,21 @@ export function createBlobStore(streams: Streams, options: BlobOptions): BlobSto
     }
   };
 
+  const store = async (sha256: string, bytes: Uint8Array, owner: string): Promise<void> => {
+    const parts = Math.ceil(bytes.length / partBytes);
+    let next = 0;
+    const sender = async (): Promise<void> => {
+      while (next < parts) {
+        const part = next;
+        next += 1;
+        await appendOnce(subjectOf(sha256, part), bytes.subarray(part * partBytes, (part + 1) * partBytes));
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(WINDOW, parts) }, sender));
+    const meta: Meta = { size: bytes.length, parts, owner };
+    await appendOnce(subjectOf(sha256, 'meta'), new TextEncoder().encode(JSON.stringify(meta)));
+  };
+
   return {
     async put(sha256, bytes, owner) {
       const actual = hash(bytes);
@@ -78,18 +93,13 @@ export function createBlobStore(streams: Streams, options: BlobOptions): BlobSto
         throw new SeedcastError('SC_INTERNAL', `the bytes given for blob ${sha256} have SHA-256 ${actual}`);
       await prepare();
       if ((await readMeta(sha256)) !== null) return;
-      const parts = Math.ceil(bytes.length / partBytes);
-      let next = 0;
-      const sender = async (): Promise<void> => {
-        while (next < parts) {
-          const part = next;
-          next += 1;
-          await appendOnce(subjectOf(sha256, part), bytes.subarray(part * partBytes, (part + 1) * partBytes));
-        }
-      };
-      await Promise.all(Array.from({ length: Math.min(WINDOW, parts) }, sender));
-      const meta: Meta = { size: bytes.length, parts, owner };
-      await appendOnce(subjectOf(sha256, 'meta'), new TextEncoder().encode(JSON.stringify(meta)));
+      await store(sha256, bytes, owner).catch(async (thrown: unknown) => {
+        if (!(thrown instanceof SeedcastError && thrown.code === 'SC_STREAM_LOST')) throw thrown;
+        // The store was emptied since the stream was prepared.
+        prepared = undefined;
+        await prepare();
+        await store(sha256, bytes, owner);
+      });
     },
 
     async get(sha256) {

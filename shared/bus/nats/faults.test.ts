@@ -1,5 +1,6 @@
 // What the adapter does when the server dies, stops, comes back, comes back empty, refuses or is full: on a real server.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -151,6 +152,27 @@ describe('a server that fails', () => {
     await until(() => got.length === 4, 'the new entry');
     assert.deepEqual(got[3], [1, 'anew']);
     assert.ok(seen.all.some((s) => s.type === 'notice' && s.text.includes('emptied')));
+  });
+
+  it('that comes back empty has empty buckets and room for blobs: what was held is refused', async (t) => {
+    const server = await withNats(t);
+    const bus = await connectNats({ url: server.url });
+    t.after(() => bus.drain());
+    const bucket = await bus.keyValue('bucket');
+    const revision = await bucket.put('held', bytes('before'));
+    const blob = bytes('a blob');
+    const sha256 = createHash('sha256').update(blob).digest('hex');
+    await bus.blobs.put(sha256, blob, 'test');
+    await server.kill('SIGKILL');
+    server.wipe();
+    await server.restart();
+    assert.equal(await bucket.get('held'), null);
+    assert.equal(await bucket.update('held', bytes('stale'), revision), null);
+    assert.deepEqual(await bucket.list(), []);
+    assert.notEqual(await bucket.create('held', bytes('after')), null);
+    assert.equal(await bus.blobs.get(sha256), null);
+    await bus.blobs.put(sha256, blob, 'test');
+    assert.deepEqual(await bus.blobs.get(sha256), Uint8Array.from(blob));
   });
 
   it('that is full refuses with SC_STORE_FULL', async (t) => {

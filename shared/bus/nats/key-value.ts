@@ -1,10 +1,11 @@
 // Key-value buckets over JetStream: leases, job records, worker records. One value a key is kept. Reads go to the
-// bucket's leader, never to a mirror, since leases are decided on them.
+// bucket's leader, never to a mirror, since leases are decided on them. A bucket that was lost with its store is made
+// again, empty: what holds a revision of the old one is then refused, as if another had written.
 import { StorageType } from 'nats';
 import type { KV } from 'nats';
 import { SeedcastError } from '../../errors.js';
 import type { KeyValue, KeyValueEntry } from '../port.js';
-import { isWrongLastSequence } from './failures.js';
+import { API, apiCode, isNoResponders, isWrongLastSequence } from './failures.js';
 import { CALL_TIMEOUT, type Link } from './link.js';
 import { readOrdered } from './read.js';
 
@@ -12,28 +13,24 @@ import { readOrdered } from './read.js';
 export async function openBucket(link: Link, bucket: string, replicas: number): Promise<KeyValue> {
   const doing = `open the bucket ${bucket}`;
   await link.ready(CALL_TIMEOUT, doing);
-  try {
-    const kv = await link.js.views.kv(bucket, {
-      history: 1,
-      storage: StorageType.File,
-      replicas,
-      allow_direct: false,
-    });
-    return new NatsKeyValue(link, kv, bucket);
-  } catch (thrown) {
-    throw link.error(thrown, doing);
-  }
+  const open = (): Promise<KV> =>
+    link.js.views
+      .kv(bucket, { history: 1, storage: StorageType.File, replicas, allow_direct: false })
+      .catch((thrown: unknown) => Promise.reject(link.error(thrown, doing)));
+  return new NatsKeyValue(link, await open(), bucket, open);
 }
 
 class NatsKeyValue implements KeyValue {
   readonly #link: Link;
-  readonly #kv: KV;
   readonly #bucket: string;
+  readonly #open: () => Promise<KV>;
+  #kv: KV;
 
-  constructor(link: Link, kv: KV, bucket: string) {
+  constructor(link: Link, kv: KV, bucket: string, open: () => Promise<KV>) {
     this.#link = link;
     this.#kv = kv;
     this.#bucket = bucket;
+    this.#open = open;
   }
 
   async get(key: string): Promise<KeyValueEntry | null> {
@@ -60,7 +57,11 @@ class NatsKeyValue implements KeyValue {
     return this.#call('delete', key, () => this.#kv.delete(key));
   }
 
-  async list(): Promise<KeyValueEntry[]> {
+  list(): Promise<KeyValueEntry[]> {
+    return this.#call('list', 'all keys', () => this.#list());
+  }
+
+  async #list(): Promise<KeyValueEntry[]> {
     const prefix = `$KV.${this.#bucket}.`;
     const found: KeyValueEntry[] = [];
     for await (const entry of readOrdered(this.#link, `KV_${this.#bucket}`, `${prefix}>`, 1)) {
@@ -74,7 +75,11 @@ class NatsKeyValue implements KeyValue {
     const doing = `${verb} ${key} of the bucket ${this.#bucket}`;
     if (!this.#link.up) await this.#link.ready(CALL_TIMEOUT, doing);
     try {
-      return await act();
+      return await act().catch(async (thrown: unknown) => {
+        if (!isLost(thrown)) throw thrown;
+        this.#kv = await this.#open();
+        return act();
+      });
     } catch (thrown) {
       throw this.#link.error(thrown, doing);
     }
@@ -88,4 +93,13 @@ class NatsKeyValue implements KeyValue {
       throw thrown;
     }
   }
+}
+
+/** No stream keeps the bucket: a write has no responders, a read names it. */
+function isLost(thrown: unknown): boolean {
+  return (
+    isNoResponders(thrown) ||
+    apiCode(thrown) === API.streamNotFound ||
+    (thrown instanceof SeedcastError && thrown.code === 'SC_STREAM_LOST')
+  );
 }
