@@ -20,10 +20,10 @@ export interface LeaseOptions {
 
 export class Lease {
   private revision: number | null = null;
-  private renewedAt = 0;
   /** The other holder's last renewal as seen here. */
   private seen: { readonly revision: number; readonly at: number } | null = null;
   private cancelTimer = (): void => undefined;
+  private cancelExpiry = (): void => undefined;
   private stopped = false;
   private gained = false;
 
@@ -49,8 +49,6 @@ export class Lease {
       this.options.log(`lease: ${error instanceof Error ? error.message : String(error)}`);
     }
     const { clock, ttl } = this.options;
-    if (this.revision !== null && clock.now() - this.renewedAt > ttl)
-      this.lose('it could not be renewed in time');
     if (!this.isStopped()) this.cancelTimer = clock.after(ttl / RENEWALS, () => void this.turn());
   }
 
@@ -64,30 +62,45 @@ export class Lease {
   }
 
   private async renew(revision: number): Promise<void> {
+    const begun = this.options.clock.now();
     const next = await this.bucket.update(KEY, this.value(this.options.holder), revision);
+    // It may have expired here while the answer was on its way.
+    if (this.revision !== revision) return;
     if (next === null) return this.lose('another coordinator took it');
-    this.revision = next;
-    this.renewedAt = this.options.clock.now();
+    this.hold(next, begun);
+  }
+
+  /** Ours until `begun` and a time to live, whatever becomes of the connection. */
+  private hold(revision: number, begun: number): void {
+    const { clock, ttl } = this.options;
+    this.revision = revision;
+    this.cancelExpiry();
+    this.cancelExpiry = clock.after(Math.max(0, begun + ttl - clock.now()), () =>
+      this.lose('it could not be renewed in time'),
+    );
   }
 
   private async tryTake(): Promise<void> {
     const { clock, ttl, holder } = this.options;
     const entry = await this.bucket.get(KEY);
-    if (entry === null) return this.take(await this.bucket.create(KEY, this.value(holder)), 0);
-    const released = new TextDecoder().decode(entry.value).includes('"holder":""');
+    const begun = clock.now();
+    if (entry === null) return this.take(await this.bucket.create(KEY, this.value(holder)), begun, 0);
+    const last = holderOf(entry.value);
+    // Its own: a renewal whose answer was lost.
+    const released = last === '' || last === holder;
     if (this.seen?.revision !== entry.revision) this.seen = { revision: entry.revision, at: clock.now() };
     if (!released && clock.now() - this.seen.at < ttl) return;
     // After a holder that may only be slow, one interval more before acting.
     return this.take(
       await this.bucket.update(KEY, this.value(holder), entry.revision),
+      begun,
       released ? 0 : ttl / RENEWALS,
     );
   }
 
-  private take(revision: number | null, wait: number): void {
-    if (revision === null) return;
-    this.revision = revision;
-    this.renewedAt = this.options.clock.now();
+  private take(revision: number | null, begun: number, wait: number): void {
+    if (revision === null || this.stopped) return;
+    this.hold(revision, begun);
     this.seen = null;
     const act = (): void => {
       if (this.revision === null || this.stopped || this.gained) return;
@@ -99,6 +112,7 @@ export class Lease {
   }
 
   private lose(reason: string): void {
+    this.cancelExpiry();
     this.revision = null;
     this.seen = null;
     if (!this.gained) return;
@@ -110,9 +124,19 @@ export class Lease {
   async stop(): Promise<void> {
     this.stopped = true;
     this.cancelTimer();
+    this.cancelExpiry();
     if (this.revision !== null)
       await this.bucket.update(KEY, this.value(''), this.revision).catch(() => null);
     this.revision = null;
     this.gained = false;
+  }
+}
+
+function holderOf(value: Uint8Array): string | null {
+  try {
+    const { holder } = JSON.parse(new TextDecoder().decode(value)) as { readonly holder?: unknown };
+    return typeof holder === 'string' ? holder : null;
+  } catch {
+    return null;
   }
 }
