@@ -45,6 +45,10 @@ export class Fleet {
       .sort((a, b) => (a.worker < b.worker ? -1 : 1));
   }
 
+  knows(worker: string): boolean {
+    return this.members.has(worker);
+  }
+
   isReady(worker: string, job: string): boolean {
     const member = this.members.get(worker);
     return member?.heartbeat.jobs[job]?.ready === true && !member.rebuilding.has(job);

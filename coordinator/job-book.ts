@@ -2,7 +2,7 @@
 // objective, places jobs on workers, and answers what people ask. The bucket of jobs is a view that others can read.
 import type { KeyValue } from '../shared/bus/port.js';
 import { EXIT, SeedcastError, asSeedcastError, messageOf } from '../shared/errors.js';
-import type { JobSpec, StopRules } from '../shared/job/spec.js';
+import { type JobSpec, type StopRules, compiledSpec } from '../shared/job/spec.js';
 import { NO_PARENT, encodeRecord } from '../shared/ledger/records.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
 import { methodNamed } from '../shared/methods/registry.js';
@@ -13,6 +13,7 @@ import { toHex } from '../shared/wire/codec.js';
 import {
   type ControlRequest,
   type Heartbeat,
+  type JobEvent,
   type JobRecord,
   type JobState,
   type JobSummary,
@@ -30,6 +31,7 @@ import type { CoordinatorOptions } from './options.js';
 const PREPARE_AGAIN = 1000;
 /** Milliseconds that a submission waits to learn whether a worker takes its objective. */
 const SUBMIT_WAIT = 3000;
+const LOST = 'the store was emptied: the ledger of this job is gone, and the job with it';
 const TERMINAL: readonly JobState[] = ['succeeded', 'failed', 'stopped', 'cancelled'];
 
 export interface JobEntry {
@@ -80,6 +82,12 @@ export class JobBook {
         this.options.log(`job ${key} cannot be taken over: ${messageOf(error)}`);
       }
     }
+  }
+
+  unfinished(): string[] {
+    return [...this.jobs.values()]
+      .filter(({ record, runner }) => runner !== null && !TERMINAL.includes(record.state))
+      .map(({ record }) => record.job);
   }
 
   stop(): void {
@@ -272,6 +280,27 @@ export class JobBook {
     this.tick();
   }
 
+  /** A job that runs by its record, with no runner: its ledger could not be read, or is gone. */
+  private async reopen(entry: JobEntry): Promise<void> {
+    const { job } = entry.record;
+    entry.preparing = true;
+    try {
+      await this.openRunner(entry, false);
+      if (entry.runner === null && !this.stopped) {
+        this.saveSoon(entry, { state: 'failed', reason: LOST });
+        await this.options.bus.streams.append(
+          this.store.names.job(job).event,
+          encodeJson(lostEvent(job, this.options.clock.wall())),
+        );
+      }
+    } catch (error) {
+      this.options.log(`reopening: ${messageOf(error)}`, { job });
+    } finally {
+      entry.preparing = false;
+      entry.prepareAt = this.options.clock.now() + PREPARE_AGAIN;
+    }
+  }
+
   private ended(entry: JobEntry): void {
     const { runner } = entry;
     const result = runner?.describeResult() ?? null;
@@ -286,13 +315,8 @@ export class JobBook {
   private deposed(entry: JobEntry): void {
     entry.runner = null;
     this.options.log('another coordinator wrote to the ledger', { job: entry.record.job });
-    this.options.clock.after(PREPARE_AGAIN, () => {
-      if (!this.stopped && entry.runner === null) {
-        this.openRunner(entry, false).catch((error: unknown) =>
-          this.options.log(`reopening: ${messageOf(error)}`, { job: entry.record.job }),
-        );
-      }
-    });
+    // The next tick after that opens it again.
+    entry.prepareAt = this.options.clock.now() + PREPARE_AGAIN;
   }
 
   // --- workers ---------------------------------------------------------------------------------------------------
@@ -307,6 +331,8 @@ export class JobBook {
       if (runner === null) {
         if (record.state === 'pending' && !entry.preparing && now >= entry.prepareAt) {
           this.prepare(entry).catch((error: unknown) => this.refuse(entry, messageOf(error)));
+        } else if (record.state !== 'pending' && !entry.preparing && now >= entry.prepareAt) {
+          void this.reopen(entry);
         }
         continue;
       }
@@ -328,6 +354,11 @@ export class JobBook {
 
   /** What a worker says of recent updates goes to the hints of its jobs. */
   heard(heartbeat: Heartbeat): void {
+    const placed = this.placement.get(heartbeat.worker)?.jobs;
+    const held = Object.keys(heartbeat.jobs);
+    // A placement is sent once, and may be lost.
+    if (placed !== undefined && (placed.length !== held.length || placed.some((job) => !held.includes(job))))
+      this.sendPlacement(heartbeat.worker, []);
     for (const [job, { ready, signal, relativeStep }] of Object.entries(heartbeat.jobs)) {
       if (ready) this.jobs.get(job)?.runner?.figures.heard(signal, relativeStep);
     }
@@ -441,6 +472,12 @@ export class JobBook {
     this.jobs.get(job)?.runner?.result(message, bytes);
   }
 
+  /** What the worker was to evaluate and has not answered is said again: the message may have been lost. */
+  asked(worker: string): void {
+    for (const job of this.placement.get(worker)?.jobs ?? [])
+      this.jobs.get(job)?.runner?.handle({ type: 'asked', worker });
+  }
+
   /** Placement, plans and rounds of one worker. */
   missedBy(worker: string): Uint8Array {
     const held = this.placement.get(worker)?.jobs ?? [];
@@ -472,9 +509,10 @@ export class JobBook {
     }
     if (request.action === 'extend') {
       if (!ended) refuse(`is ${state}; only an ended job can be extended`);
+      const stop = checkedStop(request.stop);
       if (runner === null) await this.openRunner(entry, false);
       await this.save(entry, { state: 'running', reason: null, result: null });
-      entry.runner?.control({ action: 'extend', stop: request.stop as StopRules });
+      entry.runner?.control({ action: 'extend', stop });
       return { job: record.job, state: 'running' };
     }
     if (ended) refuse(`has ended (${state})`);
@@ -576,4 +614,18 @@ export class JobBook {
   private now(): string {
     return new Date(this.options.clock.wall()).toISOString();
   }
+}
+
+/** The last event of a job whose ledger the store no longer has. */
+export function lostEvent(job: string, wall: number): JobEvent {
+  return { v: 1, job, time: new Date(wall).toISOString(), type: 'lost', step: 0, message: LOST };
+}
+
+function checkedStop(value: unknown): StopRules {
+  const parsed = compiledSpec.shape.stop.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new SeedcastError('SC_SPEC_INVALID', issue?.message ?? 'the stop rules are invalid', {
+    place: { field: ['stop', ...(issue?.path ?? [])].join('.') },
+  });
 }

@@ -16,7 +16,7 @@ import {
 } from '../shared/wire/reports.js';
 import { checkIdentifier, type Names } from '../shared/wire/subjects.js';
 import { Fleet } from './fleet.js';
-import { JobBook } from './job-book.js';
+import { JobBook, lostEvent } from './job-book.js';
 import { Lease } from './lease.js';
 import type { CoordinatorOptions } from './options.js';
 
@@ -24,6 +24,8 @@ export type CoordinatorState = 'starting' | 'standby' | 'leading' | 'stopped';
 
 /** Milliseconds between looks at workers and jobs. */
 const TICK = 50;
+/** Milliseconds before taking over is tried again. */
+const TAKE_OVER_AGAIN = 500;
 const EVENTS_KEPT = 30 * 24 * 3600 * 1000;
 
 export class Coordinator {
@@ -59,18 +61,58 @@ export class Coordinator {
   }
 
   private lead(): void {
-    if (this.jobsBucket === null || this.currentState === 'stopped') return;
+    if (this.currentState === 'stopped') return;
     this.options.log('leading', { holder: this.options.holder });
     this.currentState = 'leading';
-    this.leadership = new Leadership(this.options, this.store, this.jobsBucket);
-    this.leadership.start().catch((error: unknown) => this.options.log(`taking over: ${messageOf(error)}`));
+    void this.takeOver();
+  }
+
+  /** Tries until it serves or no longer leads: a leader that holds the lease and serves nothing would block the others. */
+  private async takeOver(): Promise<void> {
+    const { bus, names, clock, log } = this.options;
+    while (this.currentState === 'leading' && this.jobsBucket !== null) {
+      const leadership = new Leadership(this.options, this.store, this.jobsBucket);
+      this.leadership = leadership;
+      try {
+        // The store may have been emptied since this process began.
+        await ensureStreams(bus, names, this.options);
+        return await leadership.start();
+      } catch (error) {
+        log(`taking over: ${messageOf(error)}`);
+        if (this.leadership !== leadership) return;
+        leadership.stop();
+        await new Promise<void>((resolve) => clock.after(TAKE_OVER_AGAIN, resolve));
+        if (this.leadership !== leadership) return;
+      }
+    }
   }
 
   private stepDown(reason: string): void {
     this.options.log(`no longer leading: ${reason}`, { holder: this.options.holder });
+    const unfinished = this.leadership?.unfinished() ?? [];
     this.leadership?.stop();
     this.leadership = null;
     if (this.currentState !== 'stopped') this.currentState = 'standby';
+    void this.tellLost(unfinished);
+  }
+
+  /** Of the jobs this process led: those whose ledger is gone with its store get a last event. */
+  private async tellLost(jobs: readonly string[]): Promise<void> {
+    const { bus, names, clock, log } = this.options;
+    for (const job of jobs) {
+      while (this.currentState !== 'stopped') {
+        try {
+          await ensureStreams(bus, names, this.options);
+          if ((await bus.streams.last(names.streams.ledger, names.job(job).ledger)) !== null) break;
+          log('the job is lost: its store was emptied', { job });
+          await bus.streams.append(names.job(job).event, encodeJson(lostEvent(job, clock.wall())));
+          break;
+        } catch (error) {
+          log(`looking for the ledger: ${messageOf(error)}`, { job });
+          await new Promise<void>((resolve) => clock.after(TAKE_OVER_AGAIN, resolve));
+        }
+      }
+    }
   }
 
   /** Lets another lead at once. Jobs go on from their last committed step. */
@@ -124,12 +166,20 @@ class Leadership {
     const { bus, names } = this.options;
     this.listen(names.all.heartbeat, (message) => {
       const heartbeat = decodeJson(heartbeatSchema, message.payload, 'heartbeat');
+      if (message.subject !== names.worker(heartbeat.worker).heartbeat)
+        throw new SeedcastError(
+          'SC_MESSAGE_INVALID',
+          `heartbeat of ${heartbeat.worker} on another's subject`,
+        );
       this.fleet.heard(heartbeat, this.options.clock.now());
       this.book.heard(heartbeat);
     });
     this.listen(names.all.result, (message) => {
       const job = message.subject.slice(names.prefix.length).split('.')[2] ?? '';
-      this.book.result(job, resultMessage.decode(message.payload), message.payload.length);
+      const result = resultMessage.decode(message.payload);
+      if (message.subject !== names.job(job).result(result.worker))
+        throw new SeedcastError('SC_MESSAGE_INVALID', `result of ${result.worker} on another's subject`);
+      this.book.result(job, result, message.payload.length);
     });
     await this.book.load();
     if (this.stopped) return;
@@ -152,7 +202,11 @@ class Leadership {
     this.serve(names.service.workers, () => ({ workers: this.fleet.heartbeats() }));
     this.listen(names.service.ask, (message) => {
       const worker = new TextDecoder().decode(message.payload);
+      // Without a heartbeat nothing is known of it, and an empty answer would make it drop its replicas.
+      if (!this.fleet.knows(worker)) return;
+      this.book.tick();
       message.respond?.(this.book.missedBy(worker));
+      this.book.asked(worker);
     });
     // Workers that waited for a leader answer at once instead of at their next heartbeat.
     bus.publish(names.service.leading, encodeJson({ holder: this.options.holder }));
@@ -193,6 +247,11 @@ class Leadership {
           },
         );
     });
+  }
+
+  /** Jobs that have a ledger and have not ended. */
+  unfinished(): string[] {
+    return this.book.unfinished();
   }
 
   private tick(): void {

@@ -44,7 +44,7 @@ export class Assignments {
     const added = ranges.map(([from, to]): [number, number] => [from, to]);
     if (holding === undefined) this.holdings.set(worker, { ranges: added, active: now });
     else {
-      holding.ranges = [...this.pending(worker), ...added];
+      holding.ranges = union([...this.pending(worker), ...added]);
       holding.active = now;
     }
   }
@@ -95,7 +95,8 @@ export class Assignments {
     return out;
   }
 
-  private pending(worker: string): [number, number][] {
+  /** Open units that the worker holds. */
+  pending(worker: string): [number, number][] {
     const holding = this.holdings.get(worker);
     return holding === undefined || this.round === null ? [] : this.round.openOf(holding.ranges);
   }
@@ -183,4 +184,16 @@ export class Assignments {
 
 function count(ranges: Ranges): number {
   return ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+}
+
+/** Sorted ranges without overlap. */
+function union(ranges: readonly [number, number][]): [number, number][] {
+  const sorted = [...ranges].sort(([a], [b]) => a - b);
+  const out: [number, number][] = [];
+  for (const [from, to] of sorted) {
+    const last = out.at(-1);
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
+    else out.push([from, to]);
+  }
+  return out;
 }

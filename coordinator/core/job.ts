@@ -35,6 +35,8 @@ export type JobCoreEvent =
   /** The workers that hold the job's state and may evaluate, sorted. */
   | { readonly type: 'workers'; readonly ready: readonly string[] }
   | { readonly type: 'result'; readonly result: ResultMessage }
+  /** The worker asked what it missed, and was told plan and round. */
+  | { readonly type: 'asked'; readonly worker: string }
   | { readonly type: 'evidence-stored' }
   | { readonly type: 'evidence-failed' }
   | { readonly type: 'committed'; readonly sequence: number }
@@ -186,6 +188,9 @@ export class JobCore {
         break;
       case 'result':
         this.onResult(event.result, now, out);
+        break;
+      case 'asked':
+        this.onAsked(event.worker, now, out);
         break;
       case 'evidence-stored':
         if (this.phase === 'storing' && this.waitingStep !== null) {
@@ -342,6 +347,13 @@ export class JobCore {
     }
     if (!round.complete) this.reissue(now, out);
     this.checkComplete(now, out);
+  }
+
+  /** Its share of the round may have been changed by messages it never got: it is told what it still owes. */
+  private onAsked(worker: string, now: number, out: JobCoreEffect[]): void {
+    if (this.phase !== 'collecting' || !this.ready.includes(worker)) return;
+    const ranges = this.assignments.pending(worker);
+    if (ranges.length > 0) this.assign(worker, ranges, now, out);
   }
 
   private otherWorker(not: string): string | undefined {
@@ -569,19 +581,21 @@ export class JobCore {
   }
 
   private readLedger(out: JobCoreEffect[]): void {
-    out.push({ type: 'read-ledger', from: this.currentView.sequence + 1 });
+    out.push({ type: 'read-ledger', from: this.currentView.sequence });
   }
 
-  /** Every entry after `view.sequence`, read back after a commit of unknown outcome. */
+  /** Every entry from `view.sequence` on, read back after a commit of unknown outcome. */
   private onLedger(
     entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[],
     now: number,
     out: JobCoreEffect[],
   ): void {
     if (this.phase !== 'reconciling') return;
+    // The store no longer holds what this coordinator saw: it was emptied, or lost its last seconds.
+    if (entries[0]?.sequence !== this.currentView.sequence) return this.depose(out);
     const mine = this.pendingCommit;
     let landed = false;
-    for (const { sequence, payload } of entries) {
+    for (const { sequence, payload } of entries.slice(1)) {
       const folded = fold(this.currentView, payload, sequence);
       if (!folded.accepted) {
         if (folded.view !== null) this.currentView = folded.view;

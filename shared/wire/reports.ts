@@ -1,6 +1,7 @@
 // What people read: JSON on progress, event and heartbeat subjects, and the bodies of requests to the leader. `nats sub`
 // must show something readable, so names are whole words and units are in them.
 import { z } from 'zod';
+import { IDENTIFIER } from './subjects.js';
 import { type ErrorPlace, SeedcastError, isErrorCode, messageOf } from '../errors.js';
 
 export const jobState = z.enum([
@@ -18,7 +19,7 @@ const nullableNumber = z.number().nullable();
 
 export const heartbeatSchema = z.object({
   v: z.literal(1),
-  worker: z.string(),
+  worker: z.string().regex(IDENTIFIER),
   state: z.enum(['starting', 'idle', 'loading', 'working', 'draining']),
   host: z.string(),
   pid: z.number(),
