@@ -1,6 +1,7 @@
 // The workers as their heartbeats tell: who is alive, what each can run, and how its replicas stand.
 import type { Bus } from '../shared/bus/port.js';
-import type { ObjectiveDescription, ObjectiveOptions } from '../shared/objectives/types.js';
+import type { JobSpec } from '../shared/job/spec.js';
+import type { ObjectiveDescription } from '../shared/objectives/types.js';
 import { type Heartbeat, encodeJson, openAnswer } from '../shared/wire/reports.js';
 import type { Names } from '../shared/wire/subjects.js';
 
@@ -58,14 +59,19 @@ export class Fleet {
     this.members.get(worker)?.rebuilding.add(job);
   }
 
-  /** Asks one worker what an objective is with these options; its refusals are thrown as it names them. */
-  async describeObjective(
-    worker: string,
-    objective: string,
-    options: ObjectiveOptions,
-  ): Promise<ObjectiveDescription> {
+  /**
+   * Asks one worker what a job's objective is with its options, and whether the start weights fit; its refusals are thrown
+   * as it names them.
+   */
+  async describeObjective(worker: string, spec: JobSpec, init: string | null): Promise<ObjectiveDescription> {
     const { bus, names } = this.ports;
-    const request = encodeJson({ objective, options, dtype: 'float32' });
+    const { name, options } = spec.objective;
+    const request = encodeJson({
+      objective: name,
+      options,
+      dtype: 'float32',
+      init: init === null ? null : { sha256: init, map: spec.init?.map ?? {} },
+    });
     const answer = await bus.request(names.worker(worker).describe, request, { timeout: DESCRIBE_TIMEOUT });
     return openAnswer(answer, `answer of worker ${worker}`)['description'] as ObjectiveDescription;
   }

@@ -195,7 +195,7 @@ export class JobBook {
   }
 
   private async describeObjective(entry: JobEntry): Promise<ObjectiveDescription | null> {
-    const { name, options } = entry.spec.objective;
+    const { name } = entry.spec.objective;
     const workers = this.fleet.alive(this.options.clock.now());
     const able = workers.filter(({ objectives }) => Object.hasOwn(objectives, name));
     const [first] = able;
@@ -209,7 +209,7 @@ export class JobBook {
       return null;
     }
     try {
-      return await this.fleet.describeObjective(first.worker, name, options);
+      return await this.fleet.describeObjective(first.worker, entry.spec, entry.record.init);
     } catch (thrown) {
       const error = asSeedcastError(thrown);
       if (error.exitCode === EXIT.invalid) throw error;

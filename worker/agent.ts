@@ -17,6 +17,7 @@ import type { Names } from '../shared/wire/subjects.js';
 import { ThreadPool } from './compute/pool.js';
 import type { CatalogEntry } from './compute/protocol.js';
 import { JobSession } from './job-session.js';
+import { startWeights } from './replica/start-weights.js';
 
 /** Milliseconds between heartbeats. */
 const HEARTBEAT = 1000;
@@ -124,7 +125,7 @@ export class WorkerAgent {
 
   private async describe(payload: Uint8Array): Promise<object> {
     try {
-      const { objective, options, dtype } = decodeJson(
+      const { objective, options, dtype, init } = decodeJson(
         describeObjectiveRequestSchema,
         payload,
         'describe request',
@@ -135,6 +136,14 @@ export class WorkerAgent {
         options: options as ObjectiveOptions,
         dtype,
       });
+      if (init !== null) {
+        const { sha256, map } = init;
+        await startWeights(this.options.bus.blobs, {
+          init: sha256,
+          spec: { init: { map } },
+          objective: description,
+        });
+      }
       return { ok: true, description };
     } catch (thrown) {
       const { code, message, hint } = asSeedcastError(thrown);

@@ -136,6 +136,11 @@ export const describeObjectiveRequestSchema = z.object({
   objective: z.string(),
   options: z.record(z.string(), z.unknown()),
   dtype: z.enum(['float32', 'float64']),
+  /** Start weights that must fit the objective's tensors. */
+  init: z
+    .object({ sha256: z.string(), map: z.record(z.string(), z.string()) })
+    .nullable()
+    .default(null),
 });
 
 /** Bodies of requests; answers are `{ ok: true, ... }` or `{ ok: false, error }`. */

@@ -31,7 +31,7 @@ export interface TestPool {
     options?: { readonly threads?: number; readonly objectives?: readonly string[] },
   ): Promise<WorkerAgent>;
   /** `spec` as in a job file; the id is returned. */
-  submit(spec: object, id?: string): Promise<string>;
+  submit(spec: object, id?: string, init?: string): Promise<string>;
   control(job: string, action: string, more?: object): Promise<void>;
   request(subject: string, body: object): Promise<Record<string, unknown>>;
   result(job: string, timeout?: number): Promise<JobResult>;
@@ -102,9 +102,9 @@ export async function withPool(t: Lasting, options: { readonly log?: boolean } =
       t.after(() => worker.stop());
       return worker;
     },
-    async submit(spec, id = `job-${systemEntropy(6)}`) {
+    async submit(spec, id = `job-${systemEntropy(6)}`, init) {
       const job = parseJob({ apiVersion: 'seedcast/v1', kind: 'Job', metadata: { name: id }, spec });
-      await request(all.service.submit, { job: id, name: job.name, spec: job.spec, init: null });
+      await request(all.service.submit, { job: id, name: job.name, spec: job.spec, init: init ?? null });
       return id;
     },
     async control(job, action, more = {}) {

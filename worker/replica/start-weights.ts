@@ -1,16 +1,25 @@
 // Given start weights of a job, verified by their hash, as the values its replica begins with.
 import type { BlobStore } from '../../shared/bus/port.js';
 import { SeedcastError } from '../../shared/errors.js';
-import type { Genesis } from '../../shared/ledger/records.js';
-import type { TensorArray } from '../../shared/objectives/types.js';
+import type { CompiledTensor, TensorArray } from '../../shared/objectives/types.js';
 import { removeBounds } from '../../shared/tensors/bounds.js';
 import { matchTensors } from '../../shared/tensors/match.js';
 import { readSafetensors } from '../../shared/tensors/safetensors.js';
 
-/** In the optimiser's unbounded values, by tensor; null when the job begins by its declarations. */
+/** What of a genesis (or of what may become one) says how a replica starts. */
+interface Start {
+  readonly init: string | null;
+  readonly spec: { readonly init: { readonly map: Readonly<Record<string, string>> } | null };
+  readonly objective: { readonly tensors: readonly CompiledTensor[] };
+}
+
+/**
+ * In the optimiser's unbounded values, by tensor; null when the job begins by its declarations.
+ * @throws SC_NOT_FOUND when the store has no such weights, SC_TENSOR_MISMATCH listing all that does not fit.
+ */
 export async function startWeights(
   blobs: BlobStore,
-  { init, spec, objective }: Genesis,
+  { init, spec, objective }: Start,
 ): Promise<ReadonlyMap<string, TensorArray> | null> {
   if (init === null) return null;
   const bytes = await blobs.get(init);
