@@ -1,6 +1,7 @@
 // The compute side of one job in a worker process: a replica in shared memory, updates and digests in strict order, and
 // evaluations spread over the threads in pieces of a few milliseconds. The main thread only hands out work; a small
 // update it does itself, since asking a thread would take longer.
+import { messageOf } from '../../shared/errors.js';
 import { replicaBytes } from '../../shared/methods/shape.js';
 import { type GenesisRecord, type StepUpdate, encodeRecord } from '../../shared/ledger/records.js';
 import type { TensorArray } from '../../shared/objectives/types.js';
@@ -24,6 +25,9 @@ const FLUSH = 2000;
 /** Milliseconds added to an objective's own timeout before the thread is replaced. */
 const TIMEOUT_GRACE = 2000;
 
+/** Times a unit is tried again after its thread was lost while another job evaluated there too. */
+const SHARED_LOSSES = 8;
+
 interface Evaluation {
   readonly generation: number;
   readonly step: number;
@@ -31,6 +35,8 @@ interface Evaluation {
   /** Units not handed to a thread yet. */
   queue: [number, number][];
   finished: EvaluatedUnits[];
+  /** How often the thread of a unit was lost. */
+  readonly lost: Map<number, number>;
   inFlight: number;
   flushedAt: number;
 }
@@ -153,7 +159,16 @@ export class JobCompute {
     if (this.evaluation?.generation !== generation) {
       this.abandon();
       Atomics.store(this.control, CONTROL_GENERATION, generation);
-      this.evaluation = { generation, step, layout, queue: [], finished: [], inFlight: 0, flushedAt: -1 };
+      this.evaluation = {
+        generation,
+        step,
+        layout,
+        queue: [],
+        finished: [],
+        lost: new Map(),
+        inFlight: 0,
+        flushedAt: -1,
+      };
     }
     const { evaluation } = this;
     void this.inOrder(() => {
@@ -233,14 +248,24 @@ export class JobCompute {
         to,
       });
     } catch (error) {
-      const words = timed.out
-        ? `timed out after ${limit ?? 0} ms`
-        : error instanceof ThreadLost
-          ? `the evaluation ended its thread: ${error.message}`
-          : error instanceof Error
-            ? error.message
-            : String(error);
-      done = failedUnits(from, to, words);
+      const lost = error instanceof ThreadLost;
+      const tries = lost && !error.alone ? SHARED_LOSSES : 1;
+      // Which unit ended the thread is not known, and others of its piece are innocent: each is tried by itself.
+      const again = range(from, to).filter((unit) =>
+        timed.out ? to - from > 1 : lost && (evaluation.lost.get(unit) ?? 0) < tries,
+      );
+      if (again.length > 0) {
+        for (const unit of again) evaluation.lost.set(unit, (evaluation.lost.get(unit) ?? 0) + 1);
+        evaluation.queue.unshift(...again.map((unit): [number, number] => [unit, unit + 1]));
+        done = null;
+      } else {
+        const words = timed.out
+          ? `timed out after ${limit ?? 0} ms`
+          : lost
+            ? `the evaluation ended its thread: ${error.message}`
+            : messageOf(error);
+        done = failedUnits(from, to, words);
+      }
     }
     cancelTimer();
     this.busyThreads.delete(thread);
@@ -291,8 +316,12 @@ export class JobCompute {
   }
 }
 
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
 function failedUnits(from: number, to: number, words: string): EvaluatedUnits {
-  const failures = Array.from({ length: to - from }, (_, i): [number, string] => [from + i, words]);
+  const failures = range(from, to).map((unit): [number, string] => [unit, words]);
   const scalars = new Float64Array(to - from).fill(Number.NaN);
   return { from, to, scalars, failures, auxiliaryUnits: [], auxiliaries: new Float64Array(0), stuck: false };
 }

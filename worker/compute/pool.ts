@@ -8,6 +8,7 @@ type Job = Extract<Task, { op: 'open' }>;
 
 interface Pending {
   readonly id: number;
+  readonly task: Task;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -22,6 +23,14 @@ interface ComputeThread {
 /** The thread was replaced while it worked on the task. */
 export class ThreadLost extends Error {
   override readonly name = 'ThreadLost';
+
+  constructor(
+    message: string,
+    /** Only one evaluation was under way, so that it is to blame. */
+    readonly alone: boolean,
+  ) {
+    super(message);
+  }
 }
 
 export class ThreadPool {
@@ -80,7 +89,8 @@ export class ThreadPool {
     this.listen(thread);
     for (const job of this.open.values())
       this.run(thread.index, job).catch((error: unknown) => this.log(job.job, String(error)));
-    for (const { reject } of lost) reject(new ThreadLost(reason));
+    const evaluations = lost.filter(({ task }) => task.op === 'evaluate').length;
+    for (const { reject } of lost) reject(new ThreadLost(reason, evaluations === 1));
   }
 
   /** Ends a thread that hangs; its tasks reject with ThreadLost. */
@@ -95,10 +105,11 @@ export class ThreadPool {
   /** Tasks of one thread run in the order given. */
   run<T extends Task>(index: number, task: T): Promise<TaskResults[T['op']]> {
     const thread = this.threads[index];
-    if (thread === undefined || this.closed) return Promise.reject(new ThreadLost('the pool is closed'));
+    if (thread === undefined || this.closed)
+      return Promise.reject(new ThreadLost('the pool is closed', true));
     const id = this.nextId++;
     return new Promise<TaskResults[T['op']]>((resolve, reject) => {
-      thread.pending.push({ id, resolve: (result) => resolve(result as TaskResults[T['op']]), reject });
+      thread.pending.push({ id, task, resolve: (result) => resolve(result as TaskResults[T['op']]), reject });
       const message: ToThread = { type: 'task', id, task };
       thread.worker.postMessage(message);
     });

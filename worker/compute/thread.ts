@@ -1,7 +1,7 @@
 // The entry of a compute thread: loads the objectives, opens replicas on shared memory, and carries out one task at a
 // time. It evaluates members, applies tiles, hashes and copies state; it has no connection and takes no decision.
 import { parentPort, workerData } from 'node:worker_threads';
-import { SeedcastError, asSeedcastError } from '../../shared/errors.js';
+import { SeedcastError, asSeedcastError, messageOf } from '../../shared/errors.js';
 import { decodeRecord } from '../../shared/ledger/records.js';
 import { systemClock } from '../../shared/ports.js';
 import { loadObjectives, type LoadedObjective } from '../objectives/load.js';
@@ -22,6 +22,9 @@ interface OpenJob {
   readonly control: Int32Array;
   readonly evaluator: JobEvaluator;
 }
+
+/** Forgotten rejections that are logged. */
+const LEAKS_TOLD = 10;
 
 const { thread, objectivePaths } = workerData as ThreadData;
 const jobs = new Map<string, OpenJob>();
@@ -105,6 +108,18 @@ async function run(task: Task): Promise<unknown> {
     }
   }
 }
+
+// A promise that an objective forgot says nothing of the value it returned; without this it would end the thread.
+let leaks = 0;
+process.on('unhandledRejection', (reason) => {
+  leaks += 1;
+  if (leaks <= LEAKS_TOLD)
+    send({
+      type: 'log',
+      job: null,
+      message: `a promise was rejected and nobody waited: ${messageOf(reason)}`,
+    });
+});
 
 // Tasks begin in the order given. An evaluation may wait for a process or a server; what comes after it must not wait
 // with it: updates write another buffer than the one it reads, and its generation says whether it still counts.
