@@ -13,11 +13,15 @@ const OVERDUE = 3;
 const GRACE = 250;
 /** Milliseconds allowed where no speed is known yet. */
 const UNKNOWN = 10_000;
+/** The same, before an owner is told once more what it has to do: its assignment may be lost. */
+const UNKNOWN_AGAIN = 2000;
 
 interface Holding {
   ranges: [number, number][];
   /** When it was last given work or gave a result. */
   active: number;
+  /** When it was last told again. */
+  told: number;
 }
 
 export interface Reissue {
@@ -41,10 +45,9 @@ export class Assignments {
 
   give(worker: string, ranges: Ranges, now: number): void {
     const holding = this.holdings.get(worker);
-    const added = ranges.map(([from, to]): [number, number] => [from, to]);
-    if (holding === undefined) this.holdings.set(worker, { ranges: added, active: now });
+    if (holding === undefined) this.holdings.set(worker, { ranges: union(ranges), active: now, told: now });
     else {
-      holding.ranges = union([...this.pending(worker), ...added]);
+      holding.ranges = union([...this.pending(worker), ...ranges]);
       holding.active = now;
     }
   }
@@ -59,9 +62,11 @@ export class Assignments {
     if (holding !== undefined) holding.active = now;
   }
 
+  /** Somebody holds the open unit who can settle it. */
   isGiven(unit: number): boolean {
-    for (const { ranges } of this.holdings.values())
-      if (ranges.some(([from, to]) => unit >= from && unit < to)) return true;
+    const failed = this.round?.failedOn(unit);
+    for (const [worker, { ranges }] of this.holdings)
+      if (worker !== failed && ranges.some(([from, to]) => unit >= from && unit < to)) return true;
     return false;
   }
 
@@ -92,13 +97,30 @@ export class Assignments {
       const ranges = this.steal(round, thief, ready, now);
       if (ranges !== null) out.push({ worker: thief, ranges });
     }
+    for (const { worker } of out) taken.add(worker);
+    for (const worker of ready) {
+      const ranges = taken.has(worker) ? null : this.again(worker, now);
+      if (ranges !== null) out.push({ worker, ranges });
+    }
     return out;
   }
 
-  /** Open units that the worker holds. */
+  /** What a silent owner is told again: it may be the only worker, and never have heard of it. */
+  private again(worker: string, now: number): Ranges | null {
+    const holding = this.holdings.get(worker);
+    const pending = this.pending(worker);
+    if (holding === undefined || pending.length === 0) return null;
+    const rate = this.planner.rate(worker);
+    const patience = rate === null ? UNKNOWN_AGAIN : (OVERDUE * count(pending)) / rate + GRACE;
+    if (now - Math.max(holding.active, holding.told) <= patience) return null;
+    holding.told = now;
+    return pending;
+  }
+
+  /** Open units that the worker holds and can settle. */
   pending(worker: string): [number, number][] {
     const holding = this.holdings.get(worker);
-    return holding === undefined || this.round === null ? [] : this.round.openOf(holding.ranges);
+    return holding === undefined || this.round === null ? [] : this.round.openOf(holding.ranges, worker);
   }
 
   /** Open units without an owner, cut among idle workers (all, when none is idle) by speed. */
@@ -138,8 +160,10 @@ export class Assignments {
     const { holding, pending, units, rate, overdue } = slowest;
     const own = this.planner.rate(thief) ?? 1;
     const want = overdue ? units : Math.floor((units * own) / (own + (rate ?? 1)));
-    const ranges = this.takeTail(round, pending, want);
-    holding.ranges = pending;
+    // What failed on the thief stays where it is.
+    const open = round.openOf(pending, thief);
+    const ranges = this.takeTail(round, open, want);
+    holding.ranges = round.openOf(pending).flatMap((range) => without(range, ranges));
     return ranges.length > 0 ? ranges : null;
   }
 
@@ -182,18 +206,30 @@ export class Assignments {
   }
 }
 
-function count(ranges: Ranges): number {
-  return ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+/** The parts of `range` outside `taken`. */
+function without(range: readonly [number, number], taken: Ranges): [number, number][] {
+  const left: [number, number][] = [];
+  let at = range[0];
+  for (const [from, to] of taken) {
+    if (to <= at || from >= range[1]) continue;
+    if (from > at) left.push([at, from]);
+    at = to;
+  }
+  if (at < range[1]) left.push([at, range[1]]);
+  return left;
 }
 
-/** Sorted ranges without overlap. */
-function union(ranges: readonly [number, number][]): [number, number][] {
-  const sorted = [...ranges].sort(([a], [b]) => a - b);
+/** The same units, ascending and without overlap. */
+function union(ranges: Ranges): [number, number][] {
   const out: [number, number][] = [];
-  for (const [from, to] of sorted) {
+  for (const [from, to] of [...ranges].sort(([a], [b]) => a - b)) {
     const last = out.at(-1);
     if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
     else out.push([from, to]);
   }
   return out;
+}
+
+function count(ranges: Ranges): number {
+  return ranges.reduce((sum, [from, to]) => sum + to - from, 0);
 }

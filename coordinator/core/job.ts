@@ -24,7 +24,7 @@ import {
   countUnits,
 } from '../../shared/wire/messages.js';
 import { sameBytes } from '../../shared/wire/codec.js';
-import { sliceOf, unitCount } from '../../shared/wire/slices.js';
+import { sliceOf } from '../../shared/wire/slices.js';
 import { encodeEvidence } from '../../shared/ledger/evidence.js';
 import { Assignments } from './assignments.js';
 import { Planner } from './planner.js';
@@ -94,6 +94,8 @@ type Phase =
 
 /** Waits before a commit is tried again, or after a full store, in milliseconds. */
 const RETRY_AFTER = 250;
+/** Milliseconds without a result after which a waiting core checks that the ledger is still this coordinator's. */
+const SILENCE = 3000;
 
 export class JobCore {
   private phase: Phase = 'idle';
@@ -105,6 +107,8 @@ export class JobCore {
   /** The step record that waits for its evidence to be stored. */
   private waitingStep: { readonly bytes: Uint8Array; readonly evidence: Uint8Array } | null = null;
   private ready: readonly string[] = [];
+  /** Workers told to rebuild that have not been seen unready since, and when they were told. */
+  private readonly rebuilding = new Map<string, number>();
   private readonly queue: ControlAction[] = [];
   private leads: boolean;
   private stopRequested = false;
@@ -116,6 +120,8 @@ export class JobCore {
   private finalDone = false;
   private finalDigest: string | null = null;
   private retryAt: number | null = null;
+  /** When a new value of the round came last, or the ledger was looked at for want of one. */
+  private heardAt = 0;
   private fullSince: string | null = null;
   private failuresNamed = 0;
   private readonly startedAt: number;
@@ -227,8 +233,8 @@ export class JobCore {
   /** The one place that decides what to do when nothing is in flight. */
   private next(now: number, out: JobCoreEffect[]): void {
     if (this.phase !== 'idle') return;
-    const control = this.queue[0];
-    if (this.currentView.status === 'ended' && control?.action !== 'extend') {
+    const control = this.nextControl();
+    if (this.currentView.status === 'ended' && control === undefined) {
       this.phase = 'ended';
       out.push({ type: 'ended' });
       return;
@@ -257,6 +263,20 @@ export class JobCore {
     if (!this.finalDone && this.ready.length > 0) return this.startRound(1, now, out);
     if (!this.finalDone && this.stopping !== 'request') return;
     this.end(this.stopping === 'request' ? 'stopped' : 'succeeded', this.stopping, null, out);
+  }
+
+  /** The first request that the ledger's state allows; those before it have become void and are dropped. */
+  private nextControl(): ControlAction | undefined {
+    const { status } = this.currentView;
+    const applies = ({ action }: ControlAction): boolean => {
+      if (status === 'ended') return action === 'extend';
+      return action === 'pause' ? status === 'running' : action === 'resume' ? status === 'paused' : true;
+    };
+    for (;;) {
+      const control = this.queue[0];
+      if (control === undefined || applies(control)) return control;
+      this.queue.shift();
+    }
   }
 
   /** The first stop rule that holds between two steps; `fitness` is checked where the centre's value arrives. */
@@ -304,6 +324,7 @@ export class JobCore {
       digest,
     };
     this.phase = 'collecting';
+    this.heardAt = now;
     this.assignments.begin(this.round);
     for (const worker of this.ready) {
       const slice = sliceOf(layout, this.planner.current, worker);
@@ -312,7 +333,10 @@ export class JobCore {
     out.push({ type: 'round', message: this.roundMessage });
   }
 
-  private onWorkers(ready: readonly string[], now: number, out: JobCoreEffect[]): void {
+  private onWorkers(holders: readonly string[], now: number, out: JobCoreEffect[]): void {
+    for (const worker of this.rebuilding.keys())
+      if (!holders.includes(worker)) this.rebuilding.delete(worker);
+    const ready = holders.filter((worker) => !this.rebuilding.has(worker));
     const gone = this.ready.filter((w) => !ready.includes(w));
     this.ready = ready;
     for (const worker of gone) this.planner.forget(worker);
@@ -325,7 +349,7 @@ export class JobCore {
       ) {
         out.push({ type: 'plan', message: this.planner.current });
       }
-      this.settleFailures(out);
+      this.settleFailures(now, out);
       this.reissue(now, out);
       this.checkComplete(now, out);
     } else this.next(now, out);
@@ -334,11 +358,16 @@ export class JobCore {
   private onResult(result: ResultMessage, now: number, out: JobCoreEffect[]): void {
     const { round } = this;
     if (this.phase !== 'collecting' || round?.matches(result) !== true) return;
+    // Computed by a replica that is known to be wrong.
+    if (this.rebuilding.has(result.worker)) return;
     this.planner.measure(result.worker, countUnits(result.ranges), result.busy);
-    const { retry } = round.accept(result);
-    if (result.digest !== null && round.wantsDigest && this.ready.includes(result.worker))
-      round.digests.set(result.worker, result.digest);
-    this.assignments.progress(result.worker, now);
+    const { retry, fresh } = round.accept(result);
+    // Repeats are no sign that a worker is at work, nor that all follow this round.
+    if (fresh + retry.length > 0) {
+      this.heardAt = now;
+      this.assignments.progress(result.worker, now);
+    }
+    if (result.digest !== null && round.wantsDigest) round.digests.set(result.worker, result.digest);
     for (const unit of retry) {
       this.nameFailure(unit, result.worker, out);
       const other = this.otherWorker(result.worker);
@@ -374,15 +403,13 @@ export class JobCore {
   }
 
   /** Failures that wait for a second worker when there is none any more. */
-  private settleFailures(out: JobCoreEffect[]): void {
+  private settleFailures(now: number, out: JobCoreEffect[]): void {
     const { round } = this;
     if (round === null) return;
-    for (let unit = 0; unit < unitCount(round.layout); unit++) {
-      const first = round.failingWorker(unit);
-      if (first === undefined || !round.isOpen(unit)) continue;
+    for (const [unit, first] of round.failedOnce()) {
       const other = this.otherWorker(first);
       if (other !== undefined) {
-        if (!this.assignments.isGiven(unit)) this.assign(other, [[unit, unit + 1]], round.startedAt, out);
+        if (!this.assignments.isGiven(unit)) this.assign(other, [[unit, unit + 1]], now, out);
       } else if (this.ready.length > 0) round.fail(unit);
     }
   }
@@ -400,9 +427,12 @@ export class JobCore {
   }
 
   private onTick(now: number, out: JobCoreEffect[]): void {
+    this.rebuildAgain(now, out);
     if (this.phase === 'collecting') {
+      this.settleFailures(now, out);
       this.reissue(now, out);
-      return;
+      this.checkSilence(now, out);
+      return this.checkComplete(now, out);
     }
     if (this.retryAt !== null) {
       if (now < this.retryAt) return;
@@ -418,6 +448,24 @@ export class JobCore {
       if (this.phase === 'reconciling') return this.readLedger(out);
     }
     this.next(now, out);
+    if (this.phase === 'idle') this.checkSilence(now, out);
+  }
+
+  /** Workers that follow another leader do not answer, and a paused job asks for nothing: only the ledger would say so. */
+  private checkSilence(now: number, out: JobCoreEffect[]): void {
+    if (now - this.heardAt < SILENCE) return;
+    this.heardAt = now;
+    this.readLedger(out);
+  }
+
+  /** The first order may be lost. */
+  private rebuildAgain(now: number, out: JobCoreEffect[]): void {
+    const workers = [...this.rebuilding]
+      .filter(([, told]) => now - told >= SILENCE)
+      .map(([worker]) => worker);
+    if (workers.length === 0) return;
+    for (const worker of workers) this.rebuilding.set(worker, now);
+    out.push({ type: 'rebuild', workers });
   }
 
   private checkComplete(now: number, out: JobCoreEffect[]): void {
@@ -438,7 +486,7 @@ export class JobCore {
 
   /** The digest that min(2, live) workers report; null while it is open. A disagreement sends the replicas to rebuild. */
   private agreedDigest(round: Round, now: number, out: JobCoreEffect[]): string | null {
-    const reports = [...round.digests].filter(([worker]) => this.ready.includes(worker));
+    const reports = [...round.digests];
     const [first] = reports;
     if (first === undefined || reports.length < Math.min(2, this.ready.length)) return null;
     if (reports.every(([, digest]) => digest === first[1])) return first[1];
@@ -451,6 +499,7 @@ export class JobCore {
       details: { step: round.key.step, digests: Object.fromEntries(reports) },
     });
     out.push({ type: 'rebuild', workers });
+    for (const worker of workers) this.rebuilding.set(worker, now);
     this.phase = 'idle';
     this.round = null;
     this.ready = this.ready.filter((w) => !workers.includes(w));
@@ -536,8 +585,9 @@ export class JobCore {
   private onCommitted(sequence: number, now: number, out: JobCoreEffect[]): void {
     if (this.phase !== 'committing' || this.pendingCommit === null) return;
     const folded = fold(this.currentView, this.pendingCommit, sequence);
-    // Acknowledged, yet not what the head was: someone wrote in between. Only the ledger knows.
-    if (!folded.accepted) return this.reconcile(out);
+    // Acknowledged, yet not right behind what was seen: a rival's record may stand in between (a cluster was seen to
+    // accept both), or only another job's. The ledger knows.
+    if (!folded.accepted || sequence !== this.currentView.sequence + 1) return this.reconcile(out);
     this.adopt(folded.view, this.pendingCommit, folded.record, out);
     this.pendingCommit = null;
     this.phase = 'idle';
@@ -590,12 +640,14 @@ export class JobCore {
     now: number,
     out: JobCoreEffect[],
   ): void {
+    if (this.phase === 'collecting' || this.phase === 'idle') return this.checkLeading(entries, out);
     if (this.phase !== 'reconciling') return;
     // The store no longer holds what this coordinator saw: it was emptied, or lost its last seconds.
-    if (entries[0]?.sequence !== this.currentView.sequence) return this.depose(out);
+    const seen = entries.findIndex(({ sequence }) => sequence === this.currentView.sequence);
+    if (seen < 0) return this.depose(out);
     const mine = this.pendingCommit;
     let landed = false;
-    for (const { sequence, payload } of entries.slice(1)) {
+    for (const { sequence, payload } of entries.slice(seen + 1)) {
       const folded = fold(this.currentView, payload, sequence);
       if (!folded.accepted) {
         if (folded.view !== null) this.currentView = folded.view;
@@ -611,6 +663,17 @@ export class JobCore {
     if (landed || mine === null) return this.next(now, out);
     // Nobody wrote: the record never arrived. Its parent is still the head, so the same bytes may be tried again.
     this.commit(mine, out);
+  }
+
+  /** No record may follow the head while nothing is in flight: if one does, another coordinator wrote it. */
+  private checkLeading(
+    entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[],
+    out: JobCoreEffect[],
+  ): void {
+    for (const { sequence, payload } of entries) {
+      if (sequence > this.currentView.sequence && fold(this.currentView, payload, sequence).accepted)
+        return this.depose(out);
+    }
   }
 
   private depose(out: JobCoreEffect[]): void {
@@ -643,8 +706,7 @@ export class JobCore {
         break;
       case 'pause':
       case 'resume':
-        if ((request.action === 'pause') === (this.currentView.status === 'running'))
-          this.queue.push({ action: request.action });
+        this.queue.push({ action: request.action });
         break;
       case 'accept-code':
         this.queue.push({ action: 'accept-code', code: request.code });

@@ -69,10 +69,6 @@ export class Round {
     return this.status[unit] === FAILED;
   }
 
-  failingWorker(unit: number): string | undefined {
-    return this.failedBy.get(unit);
-  }
-
   /** The objective's own words for a failed unit. */
   wordsOf(unit: number): string {
     return this.words.get(unit) ?? 'failed';
@@ -134,12 +130,22 @@ export class Round {
     this.open--;
   }
 
-  /** Open units of `ranges`, as ranges. */
-  openOf(ranges: Ranges): [number, number][] {
+  /** The worker on which the unit failed first. */
+  failedOn(unit: number): string | undefined {
+    return this.failedBy.get(unit);
+  }
+
+  /** Units that failed on one worker and wait for another, with the one they failed on. */
+  failedOnce(): (readonly [number, string])[] {
+    return [...this.failedBy].filter(([unit]) => this.isOpen(unit));
+  }
+
+  /** Open units of `ranges`, as ranges; without those that failed on `worker`, which it cannot settle. */
+  openOf(ranges: Ranges, worker: string | null = null): [number, number][] {
     const open: [number, number][] = [];
     for (const [from, to] of ranges) {
       for (let unit = from; unit < to; unit++) {
-        if (!this.isOpen(unit)) continue;
+        if (!this.isOpen(unit) || (worker !== null && this.failedBy.get(unit) === worker)) continue;
         const last = open.at(-1);
         if (last?.[1] === unit) last[1] = unit + 1;
         else open.push([unit, unit + 1]);

@@ -68,6 +68,10 @@ export type WorkerJobEffect =
 
 /** Milliseconds without a round, while idle, after which the worker asks: two heartbeats. */
 const SILENCE = 2000;
+/** Milliseconds between two questions. */
+const ASK_AGAIN = 200;
+/** Assignments kept for a round that has not been heard of yet. */
+const GIVEN_KEPT = 16;
 /** Replay is told to the host in pieces, so that it can report how far it is. */
 const REPLAY_PIECE = 64;
 
@@ -81,6 +85,8 @@ interface OpenRound {
   readonly published: ResultMessage[];
   /** The plan of this round is known and its slice was started. */
   started: boolean;
+  /** The plan of this round was asked for. */
+  asked: boolean;
   evaluated: number;
 }
 
@@ -90,10 +96,15 @@ export class WorkerJobCore {
   private round: OpenRound | null = null;
   /** A round whose parent is not known yet. */
   private wanted: RoundMessage | null = null;
+  /** Work given in a round that has not been heard of yet. */
+  private given: AssignMessage[] = [];
   private fetching = false;
   private generation = 0;
   private applied = -1;
   private heardAt = 0;
+  private askedAt = Number.NEGATIVE_INFINITY;
+  /** Time of the event being handled. */
+  private now = 0;
   private ready = false;
   private loading = false;
 
@@ -110,18 +121,20 @@ export class WorkerJobCore {
   }
 
   open(now: number): WorkerJobEffect[] {
+    this.now = now;
     this.heardAt = now;
     this.loading = true;
     return [{ type: 'load' }];
   }
 
   handle(event: WorkerJobEvent, now: number): WorkerJobEffect[] {
+    this.now = now;
     const out: WorkerJobEffect[] = [];
     switch (event.type) {
       case 'tick':
         if (!this.loading && !this.busy && now - this.heardAt >= SILENCE) {
           this.heardAt = now;
-          out.push({ type: 'ask' });
+          this.ask(out);
         }
         break;
       case 'loaded':
@@ -163,7 +176,7 @@ export class WorkerJobCore {
       case 'reconnected':
         if (!this.loading) {
           this.heardAt = now;
-          out.push({ type: 'ask' });
+          this.ask(out);
         }
         break;
       case 'rebuild':
@@ -173,10 +186,18 @@ export class WorkerJobCore {
     return out;
   }
 
+  /** An answer may not help (whoever gave it is not the leader any more): asking at once again would never end. */
+  private ask(out: WorkerJobEffect[]): void {
+    if (this.now - this.askedAt < ASK_AGAIN) return;
+    this.askedAt = this.now;
+    out.push({ type: 'ask' });
+  }
+
   private onRebuild(out: WorkerJobEffect[]): void {
     this.view = null;
     this.round = null;
     this.wanted = null;
+    this.given = [];
     this.fetching = false;
     this.applied = -1;
     this.loading = true;
@@ -222,6 +243,8 @@ export class WorkerJobCore {
       updates = [];
     }
     if (updates.length > 0) out.push({ type: 'apply', step: first, updates });
+    // The host gave up what it evaluated when the state moved on.
+    if (this.round !== null && !sameBytes(this.round.message.parent, this.view.head)) this.round = null;
     if (!last) return;
     this.fetching = false;
     this.checkReady(out);
@@ -255,7 +278,7 @@ export class WorkerJobCore {
       return;
     }
     if (!this.fetching && this.follow(message, out)) return this.begin(message, out);
-    this.wanted = message;
+    if (this.wanted === null || message.sequence >= this.wanted.sequence) this.wanted = message;
     this.fetch(out);
   }
 
@@ -274,18 +297,26 @@ export class WorkerJobCore {
       given: [],
       published: [],
       started: false,
+      asked: false,
       evaluated: 0,
     };
     if (message.digest) out.push({ type: 'digest', step: message.step });
     this.startSlice(out);
+    const given = this.given.filter((assign) => sameRound(assign, message));
+    this.given = [];
+    for (const { ranges } of given) this.evaluate(this.round, ranges, out);
   }
 
   private startSlice(out: WorkerJobEffect[]): void {
     const { round, plan } = this;
     if (round === null || round.started) return;
-    if (plan?.version !== round.message.plan || plan.epoch !== round.message.epoch) {
-      if (plan === null || plan.version < round.message.plan || plan.epoch < round.message.epoch)
-        out.push({ type: 'ask' });
+    const { epoch, plan: version } = round.message;
+    if (plan?.version !== version || plan.epoch !== epoch) {
+      // Once: whoever answers may not know that plan, and the silence after it asks again.
+      if (!round.asked && (plan === null || isOlder(plan, { epoch, version }))) {
+        round.asked = true;
+        this.ask(out);
+      }
       return;
     }
     round.started = true;
@@ -310,8 +341,10 @@ export class WorkerJobCore {
   private onAssign(message: AssignMessage, out: WorkerJobEffect[]): void {
     const { round } = this;
     if (round === null || !sameRound(round.message, message)) {
-      if (this.view !== null && message.epoch >= this.view.epoch && message.step >= this.view.steps)
-        out.push({ type: 'ask' });
+      if (this.view !== null && message.epoch >= this.view.epoch && message.step >= this.view.steps) {
+        this.given = [...this.given, message].slice(-GIVEN_KEPT);
+        this.ask(out);
+      }
       return;
     }
     for (const result of round.published) {
@@ -358,7 +391,7 @@ function sameRound(a: RoundKey, b: RoundKey): boolean {
   return a.epoch === b.epoch && a.step === b.step && a.phase === b.phase && sameBytes(a.parent, b.parent);
 }
 
-function isOlder(plan: PlanMessage, than: PlanMessage | null): boolean {
+function isOlder(plan: PlanMessage, than: Pick<PlanMessage, 'epoch' | 'version'> | null): boolean {
   return (
     than !== null && (plan.epoch < than.epoch || (plan.epoch === than.epoch && plan.version < than.version))
   );
