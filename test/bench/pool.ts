@@ -120,11 +120,18 @@ async function protocol(): Promise<Row[]> {
     };
     await runJob(bus, 'warm', spec);
     const rates: number[] = [];
+    let other = 0;
+    const began = performance.now();
+    const tap = bus.subscribe(`${all.prefix}.>`, ({ subject, payload }) => {
+      if (!/\.(plan|round|assign|result|ledger|evidence)(\.|$)/.test(subject)) other += payload.length;
+    });
     let last: JobResult | null = null;
     for (let run = 0; run < 5; run++) {
       last = await runJob(bus, `run-${run}`, spec);
       rates.push(last.steps / last.wallSeconds);
     }
+    tap.unsubscribe();
+    const otherRate = (1000 * other) / (performance.now() - began);
     rates.sort((a, b) => a - b);
     const down = Math.round((last?.bytesDown ?? 0) / (last?.steps ?? 1) / 2);
     const up = Math.round((last?.bytesUp ?? 0) / (last?.steps ?? 1) / 2);
@@ -146,6 +153,13 @@ async function protocol(): Promise<Row[]> {
         note: 'broadcast, 2 answers, evidence and record appended with acknowledgement',
       },
       { what: 'pool over bare loop', unit: '%', value: (100 * pool) / bare, aim: null, note: '' },
+      {
+        what: 'other traffic (heartbeats, progress, events)',
+        unit: 'B/s',
+        value: otherRate,
+        aim: null,
+        note: 'one job, two workers',
+      },
     ];
   });
 }
