@@ -84,7 +84,7 @@ export function hintsFor(view: LedgerView, meter: ProgressMeter, figures: Figure
   if (figures.settled && figures.signal !== null && figures.signal < 1.05) {
     hints.push('updates are at the noise floor: raise spec.method.population or sigma, or stop here');
   }
-  if (figures.settled && figures.relativeStep !== null && figures.relativeStep > 0.1) {
+  if (figures.settled && figures.relativeStep !== null && figures.relativeStep > 0.3) {
     hints.push(
       `a step moves the parameters by ${Math.round(100 * figures.relativeStep)} % of their size: lower spec.method.learningRate`,
     );
