@@ -27,6 +27,8 @@ const TICK = 50;
 /** Milliseconds before taking over is tried again. */
 const TAKE_OVER_AGAIN = 500;
 const EVENTS_KEPT = 30 * 24 * 3600 * 1000;
+/** Reserved, so that events can still be told when ledgers and evidence have filled the store. */
+const EVENTS_BYTES = 16 * 2 ** 20;
 
 export class Coordinator {
   private currentState: CoordinatorState = 'starting';
@@ -139,7 +141,7 @@ async function ensureStreams(bus: Bus, names: Names, options: CoordinatorOptions
     name: streams.events,
     subjects: [all.event],
     maxAge: EVENTS_KEPT,
-    maxBytes: 256 * 2 ** 20,
+    maxBytes: EVENTS_BYTES,
     rollOver: true,
     replicas,
   });

@@ -25,7 +25,7 @@ export interface TestPool {
   readonly names: Names;
   readonly store: LedgerStore;
   readonly server: Awaited<ReturnType<typeof withNats>>;
-  coordinator(options?: { readonly leaseTtl?: number }): Promise<Coordinator>;
+  coordinator(options?: { readonly leaseTtl?: number; readonly maxBytes?: number }): Promise<Coordinator>;
   worker(
     id: string,
     options?: { readonly threads?: number; readonly objectives?: readonly string[] },
@@ -73,7 +73,7 @@ export async function withPool(t: Lasting, options: { readonly log?: boolean } =
     store,
     server,
     request,
-    async coordinator({ leaseTtl = 500 } = {}) {
+    async coordinator({ leaseTtl = 500, maxBytes = -1 } = {}) {
       const holder = systemEntropy(6);
       const coordinator = new Coordinator({
         bus: await connect(),
@@ -81,6 +81,7 @@ export async function withPool(t: Lasting, options: { readonly log?: boolean } =
         clock: systemClock,
         holder,
         leaseTtl,
+        maxBytes,
         log: log(`coordinator ${holder}`),
       });
       await coordinator.start();
