@@ -4,8 +4,8 @@ interface Node {
   readonly description?: string;
   readonly type?: string;
   readonly enum?: readonly string[];
-  readonly const?: unknown;
-  readonly default?: unknown;
+  readonly const?: string;
+  readonly default?: string | number | boolean | null | { readonly name?: string };
   readonly properties?: Readonly<Record<string, Node>>;
   readonly required?: readonly string[];
   readonly anyOf?: readonly Node[];
@@ -50,12 +50,12 @@ function rowOf(path: string, field: Node, required: boolean): string[] {
 
 function defaultOf({ default: value, properties }: Node): string {
   if (properties !== undefined || value === undefined || value === null) return '';
-  if (typeof value === 'object') return 'name' in value ? String(value.name) : '';
+  if (typeof value === 'object') return value.name ?? '';
   return String(value);
 }
 
 function valuesOf(field: Node): string {
-  if (field.const !== undefined) return String(field.const);
+  if (field.const !== undefined) return field.const;
   if (field.enum !== undefined) return field.enum.join(', ');
   const range = RANGE.exec(field.description ?? '');
   if (range !== null) return `${range[1] === 'Integer' ? 'integer' : 'number'}${range[2] ?? ''}`;
