@@ -3,6 +3,7 @@
 import type { KeyValue } from '../shared/bus/port.js';
 import { EXIT, SeedcastError, asSeedcastError, messageOf } from '../shared/errors.js';
 import { type JobSpec, type StopRules, compiledSpec } from '../shared/job/spec.js';
+import { checkStorage, estimateJob } from '../shared/job/estimate.js';
 import { NO_PARENT, encodeRecord } from '../shared/ledger/records.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
 import { methodNamed } from '../shared/methods/registry.js';
@@ -181,6 +182,7 @@ export class JobBook {
     try {
       const description = await this.describeObjective(entry);
       if (description === null) return;
+      await this.checkRoom(entry, description);
       await this.writeGenesis(entry, description);
     } finally {
       entry.preparing = false;
@@ -216,6 +218,20 @@ export class JobBook {
       this.tell(entry, `worker ${first.worker} does not describe the objective: ${error.message}`);
       return null;
     }
+  }
+
+  /** Refuses a job whose records and evidence cannot fit in what the store still takes: SC_SPEC_STORAGE. */
+  private async checkRoom({ spec }: JobEntry, { tensors, auxiliary }: ObjectiveDescription): Promise<void> {
+    const { streams } = this.store.names;
+    const rooms = await Promise.all(
+      [streams.ledger, streams.evidence].map((name) => this.options.bus.streams.room(name)),
+    );
+    const room = rooms.reduce<number | null>(
+      (least, r) => (r === null || (least !== null && least <= r) ? least : r),
+      null,
+    );
+    if (room !== null)
+      checkStorage(estimateJob(spec, tensors, 1, { statistics: auxiliary?.length ?? 0 }), room);
   }
 
   private async writeGenesis(entry: JobEntry, objective: ObjectiveDescription): Promise<void> {

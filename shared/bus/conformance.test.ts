@@ -282,6 +282,26 @@ for (const [name, open] of Object.entries(implementations)) {
       });
     });
 
+    it('keeps the last entries of a purged subject where asked, and tells how much room is left', async () => {
+      const { stream, root, config } = fresh();
+      await one.streams.ensure({ ...config, maxBytes: 20_000 });
+      const whole = await one.streams.room(stream);
+      for (let i = 0; i < 5; i++) await one.streams.append(`${root}.a`, new Uint8Array(1000).fill(i));
+      const after = await one.streams.room(stream);
+      assert.ok(
+        whole === 20_000 && after !== null && after <= 15_000 && after > 14_000,
+        `${after} of ${whole}`,
+      );
+      await one.streams.purge(stream, `${root}.a`, { keep: 2 });
+      assert.deepEqual(
+        (await collect(one.streams.read(stream, `${root}.>`))).map((e) => e.sequence),
+        [4, 5],
+      );
+      const unlimited = fresh();
+      await one.streams.ensure(unlimited.config);
+      assert.equal(await one.streams.room(unlimited.stream), null);
+    });
+
     it('refuses entries when a stream is full, or rolls over where asked', async () => {
       const full = fresh();
       await one.streams.ensure({ ...full.config, maxBytes: 10_000 });

@@ -140,6 +140,13 @@ export class MemoryStreams implements Streams {
     });
   }
 
+  room(name: string): Promise<number | null> {
+    return attempt(() => {
+      const { config, bytes } = this.#get(name);
+      return config.maxBytes < 0 ? null : Math.max(0, config.maxBytes - bytes);
+    });
+  }
+
   purge(name: string, subject: string, options: { readonly keep?: number } = {}): Promise<void> {
     return attempt(() => {
       const stream = this.#get(name);

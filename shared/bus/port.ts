@@ -76,6 +76,8 @@ export interface Streams {
     handler: (entry: StreamEntry) => void,
     options?: { readonly from?: number },
   ): Promise<Subscription>;
+  /** Bytes that this stream may still take, by its own limit and the account's; null where neither is set. */
+  room(stream: string): Promise<number | null>;
   /** Removes the entries of a subject (wildcards allowed), all but the last `keep` (default 0). */
   purge(stream: string, subject: string, options?: { readonly keep?: number }): Promise<void>;
 }

@@ -79,21 +79,36 @@ describe('storage', () => {
     assert.equal(digests[0], digests[1]);
   });
 
+  it('refuses a job that cannot fit, with both sizes', async (t) => {
+    const pool = await withPool(t);
+    await pool.coordinator({ maxBytes: 300_000 });
+    await pool.worker('w');
+    const tooLong = { method: { name: 'es', population: 512, sigma: 0.1 }, stop: { steps: 1000 } };
+    await assert.rejects(
+      pool.submit(spec('all', tooLong), 'too-long'),
+      /needs about .* of storage .* are free/,
+    );
+    await assert.rejects(pool.control('too-long', 'cancel'), /there is no job/);
+  });
+
   it('makes a job wait when it is full, say so, and go on once there is room', async (t) => {
     const pool = await withPool(t);
     await pool.coordinator({ maxBytes: 300_000 });
     await pool.worker('w');
-    // 45 steps of 4 kB of evidence: one such job fits in 300 kB, two do not.
-    const large = { method: { name: 'es', population: 512, sigma: 0.1 }, stop: { steps: 45 } };
+    // 45 steps of 4 kB of evidence: one such job fits in 300 kB, two do not. A number of steps would be refused at once.
+    const large = {
+      method: { name: 'es', population: 512, sigma: 0.1 },
+      stop: { plateau: { steps: 45, minDelta: 1e9 } },
+    };
     const first = await pool.result(await pool.submit(spec('all', large), 'first'));
     const second = await pool.submit(spec('all', large), 'second');
     await waitFor(async () => (await pool.events(second)).some(({ type }) => type === 'store-full'));
     const before = (await stepsOf(pool, second)).length;
-    assert.ok(before < 45);
+    assert.ok(before < 46);
     await pool.control('first', 'delete');
     const result = await pool.result(second);
     assert.equal(result.status, 'succeeded');
-    assert.equal(result.steps, 45);
+    assert.equal(result.steps, first.steps);
     assert.equal(result.digest, first.digest);
   });
 });

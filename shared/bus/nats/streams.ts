@@ -123,6 +123,23 @@ export class NatsStreams implements Streams {
     return { unsubscribe: () => consumer.stop() };
   }
 
+  async room(stream: string): Promise<number | null> {
+    const doing = `look at the room of ${stream}`;
+    await this.#link.ready(CALL_TIMEOUT, doing);
+    const [info, account] = await Promise.all([
+      this.#link.jsm.streams.info(stream),
+      this.#link.jsm.getAccountInfo(),
+    ]).catch((thrown: unknown) => Promise.reject(this.#link.error(thrown, doing)));
+    const { max_bytes: limit } = info.config;
+    const { max_storage: allowed } = account.limits;
+    const left = [
+      ...(limit > 0 ? [limit - info.state.bytes] : []),
+      // A limited stream has reserved its own bytes, which count as used.
+      ...(allowed > 0 && limit <= 0 ? [allowed - account.storage] : []),
+    ];
+    return left.length === 0 ? null : Math.max(0, Math.min(...left));
+  }
+
   async purge(stream: string, subject: string, options: { readonly keep?: number } = {}): Promise<void> {
     const doing = `purge ${subject} of ${stream}`;
     await this.#link.ready(CALL_TIMEOUT, doing);
