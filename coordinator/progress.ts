@@ -85,9 +85,8 @@ export function hintsFor(view: LedgerView, meter: ProgressMeter, figures: Figure
     hints.push('updates are at the noise floor: raise spec.method.population or sigma, or stop here');
   }
   if (figures.settled && figures.relativeStep !== null && figures.relativeStep > 0.3) {
-    hints.push(
-      `a step moves the parameters by ${Math.round(100 * figures.relativeStep)} % of their size: lower spec.method.learningRate`,
-    );
+    // No figure in the text: who watches shows each hint once, and the figure changes all the time.
+    hints.push('a step moves the parameters by over 30 % of their size: lower spec.method.learningRate');
   }
   if (meter.tiedSteps(view) >= TIE_STEPS) {
     hints.push(
