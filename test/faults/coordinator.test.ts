@@ -183,6 +183,5 @@ describe('a coordinator', () => {
 
 /** Whether a coordinator's log says last that it leads. */
 function lastWord(log: string): 'leading' | 'standby' {
-  const gained = Math.max(log.lastIndexOf('\nleading'), log.startsWith('leading') ? 0 : -1);
-  return gained > log.lastIndexOf('no longer leading') ? 'leading' : 'standby';
+  return [...log.matchAll(/(no longer )?leading/g)].at(-1)?.[0] === 'leading' ? 'leading' : 'standby';
 }

@@ -1,8 +1,10 @@
-// Coordinators and workers as processes of their own, for tests that kill, stop and wake them. Each ends with its test.
+// Coordinators and workers as processes of the CLI, for tests that kill, stop and wake them. Each ends with its test.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Lasting } from './nats.js';
+
+const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
 export interface TestProcess {
   readonly pid: number;
@@ -39,7 +41,7 @@ export async function coordinatorProcess(
   url: string,
   { failpoint, leaseTtl = 500 }: CoordinatorProcessOptions = {},
 ): Promise<TestProcess> {
-  const started = start(t, 'coordinator-process.js', [url, String(leaseTtl)], {
+  const started = start(t, ['coordinator', '--server', url, '--lease-ttl', String(leaseTtl)], {
     SEEDCAST_FAILPOINT: failpoint ?? '',
   });
   await started.said('coordinator is up');
@@ -52,14 +54,21 @@ export async function workerProcess(
   id: string,
   { threads = 1, objectives = [] }: WorkerProcessOptions = {},
 ): Promise<TestProcess> {
-  const started = start(t, 'worker-process.js', [url, id, String(threads), ...objectives], {});
+  const started = start(
+    t,
+    [
+      'worker',
+      ...['--server', url, '--id', id, '--threads', String(threads)],
+      ...objectives.flatMap((path) => ['--objectives', path]),
+    ],
+    {},
+  );
   await started.said('worker is up');
   return started;
 }
 
-function start(t: Lasting, file: string, args: readonly string[], env: NodeJS.ProcessEnv): TestProcess {
-  const path = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, ['--expose-gc', path, ...args], {
+function start(t: Lasting, args: readonly string[], env: NodeJS.ProcessEnv): TestProcess {
+  const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...env },
   });
