@@ -2,6 +2,7 @@
 // order; a record counts if its parent is the head, its epoch is the ledger's (a `leader` record's: the next one) and
 // its step is the next. Everything else is skipped, whoever wrote it.
 import type { StopRules } from '../job/spec.js';
+import { methodNamed } from '../methods/registry.js';
 import { sameBytes } from '../wire/codec.js';
 import {
   type FinalStatus,
@@ -9,6 +10,7 @@ import {
   type LedgerRecord,
   NO_PARENT,
   type StepFitness,
+  type StepUpdate,
   type StoppedBy,
   decodeRecord,
   recordHash,
@@ -76,6 +78,8 @@ export function fold(view: LedgerView | null, bytes: Uint8Array, sequence: numbe
     case 'step': {
       if (seen.status === 'ended') return refuse('the job has ended');
       if (record.step !== seen.steps) return refuse(`step ${record.step}, expected ${seen.steps}`);
+      const misfit = misfitOf(seen.genesis, record.update);
+      if (misfit !== null) return refuse(misfit);
       return { accepted: true, record, view: afterStep(next, record.fitness, record.digest) };
     }
     case 'control': {
@@ -112,6 +116,17 @@ export function fold(view: LedgerView | null, bytes: Uint8Array, sequence: numbe
       }
     }
   }
+}
+
+/** Why no replica could apply the update; null when all can. */
+function misfitOf({ spec, objective }: Genesis, { coefficients, auxiliary }: StepUpdate): string | null {
+  const { members, group } = methodNamed(spec.method.name).layout(spec);
+  if (coefficients.length !== members / group)
+    return `${coefficients.length} coefficients, expected ${members / group}`;
+  const expected = objective.auxiliary?.length ?? 0;
+  if ((auxiliary?.length ?? 0) !== expected || auxiliary?.every(Number.isFinite) === false)
+    return `statistics of length ${auxiliary?.length ?? 0}, expected ${expected} finite ones`;
+  return null;
 }
 
 function begin(
