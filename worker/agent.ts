@@ -76,7 +76,7 @@ export class WorkerAgent {
     const { bus, names, worker } = this.options;
     this.catalog = await this.pool.run(0, { op: 'catalog' });
     const own = names.worker(worker);
-    this.listen(own.placement, (payload) => this.place(placementMessage.decode(payload)));
+    this.listen(own.placement, (payload) => this.placed(placementMessage.decode(payload)));
     this.listen(names.service.leading, () => this.beat());
     this.subscriptions.push(
       bus.subscribe(own.describe, ({ payload, respond }) => {
@@ -153,8 +153,14 @@ export class WorkerAgent {
 
   // --- jobs --------------------------------------------------------------------------------------------------------
 
+  private placed(message: PlacementMessage): void {
+    if (message.version > this.placementVersion) this.place(message);
+    // Of a leader that was replaced, or the version here is a stranger's: the one that leads knows.
+    else if (message.version < this.placementVersion) this.ask();
+  }
+
   private place({ version, jobs, rebuild }: PlacementMessage): void {
-    if (version <= this.placementVersion || this.currentState !== 'running') return;
+    if (this.currentState !== 'running') return;
     this.placementVersion = version;
     for (const [job, session] of this.sessions) {
       if (jobs.includes(job)) continue;

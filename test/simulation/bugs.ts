@@ -6,12 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export interface Bug {
-  readonly name: string;
+interface Change {
   /** Compiled file, from the build's root. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+}
+
+export interface Bug extends Change {
+  readonly name: string;
+  /** Where two things guard against the same loss, the second one. */
+  readonly also?: Change;
 }
 
 const FOLD = 'shared/ledger/fold.js';
@@ -99,6 +104,7 @@ export const BUGS: readonly Bug[] = [
     file: 'coordinator/core/assignments.js',
     find: 'taken.has(worker) ? null : this.again(worker, now)',
     replace: 'null',
+    also: { file: COORDINATOR, find: 'this.onAsked(event.worker, now, out);', replace: '' },
   },
   {
     name: 'a leader that waits never looks whether it still leads',
@@ -128,14 +134,16 @@ export function hunt(bug: Bug, schedules: number): Caught {
     }
     cpSync(join(root, 'package.json'), join(folder, 'package.json'));
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-    const file = join(folder, 'dist', bug.file);
-    const text = readFileSync(file, 'utf8');
-    const places = text.split(bug.find).length - 1;
-    if (places !== 1) throw new Error(`bug "${bug.name}": its text is ${places} times in ${bug.file}`);
-    writeFileSync(
-      file,
-      text.replace(bug.find, () => bug.replace),
-    );
+    for (const change of bug.also === undefined ? [bug] : [bug, bug.also]) {
+      const file = join(folder, 'dist', change.file);
+      const text = readFileSync(file, 'utf8');
+      const places = text.split(change.find).length - 1;
+      if (places !== 1) throw new Error(`bug "${bug.name}": its text is ${places} times in ${change.file}`);
+      writeFileSync(
+        file,
+        text.replace(change.find, () => change.replace),
+      );
+    }
     const main = join(folder, 'dist/test/simulation/main.js');
     const run = spawnSync(
       process.execPath,

@@ -144,16 +144,14 @@ export class WorkerJobCore {
         this.fetch(out);
         break;
       case 'plan':
-        if (event.message.epoch >= (this.view?.epoch ?? 0) && !isOlder(event.message, this.plan))
-          this.plan = event.message;
+        // The last one counts, whatever its version: a round that wants another makes the worker ask.
+        if (event.message.epoch >= (this.view?.epoch ?? 0)) this.plan = event.message;
         this.startSlice(out);
         break;
       case 'round':
-        this.heardAt = now;
         this.onRound(event.message, out);
         break;
       case 'assign':
-        this.heardAt = now;
         this.onAssign(event.message, out);
         break;
       case 'ledger':
@@ -271,6 +269,7 @@ export class WorkerJobCore {
   private onRound(message: RoundMessage, out: WorkerJobEffect[]): void {
     if (this.view === null || message.epoch < this.view.epoch || message.step < this.view.steps) return;
     if (this.round !== null && sameRound(this.round.message, message)) {
+      this.heardAt = this.now;
       // Said again because something was lost: so is what we said.
       for (const result of this.round.published) out.push({ type: 'result', message: result });
       this.round = { ...this.round, message };
@@ -285,6 +284,7 @@ export class WorkerJobCore {
   private begin(message: RoundMessage, out: WorkerJobEffect[]): void {
     if (this.view === null) return;
     const { spec } = this.view.genesis;
+    this.heardAt = this.now;
     const { repeats } = message;
     const layout =
       message.phase === 1
@@ -313,7 +313,7 @@ export class WorkerJobCore {
     const { epoch, plan: version } = round.message;
     if (plan?.version !== version || plan.epoch !== epoch) {
       // Once: whoever answers may not know that plan, and the silence after it asks again.
-      if (!round.asked && (plan === null || isOlder(plan, { epoch, version }))) {
+      if (!round.asked) {
         round.asked = true;
         this.ask(out);
       }
@@ -347,6 +347,7 @@ export class WorkerJobCore {
       }
       return;
     }
+    this.heardAt = this.now;
     for (const result of round.published) {
       if (result.ranges.some(([a, b]) => message.ranges.some(([c, d]) => a < d && c < b)))
         out.push({ type: 'result', message: result });
@@ -389,12 +390,6 @@ export class WorkerJobCore {
 
 function sameRound(a: RoundKey, b: RoundKey): boolean {
   return a.epoch === b.epoch && a.step === b.step && a.phase === b.phase && sameBytes(a.parent, b.parent);
-}
-
-function isOlder(plan: PlanMessage, than: Pick<PlanMessage, 'epoch' | 'version'> | null): boolean {
-  return (
-    than !== null && (plan.epoch < than.epoch || (plan.epoch === than.epoch && plan.version < than.version))
-  );
 }
 
 /** The parts of `ranges` outside `taken`. */
