@@ -263,14 +263,17 @@ export class JobBook {
     const { clock, bus, log, holder } = this.options;
     const ledger = await this.store.foldAll(job);
     if (ledger === null || this.stopped) return;
-    const elapsed = Math.max(0, clock.wall() - ledger.startedAt - ledger.pausedMilliseconds);
     const core = new JobCore(
-      { holder, fresh: fresh && ledger.view.steps === 0 && ledger.view.epoch === 1, elapsed },
+      {
+        holder,
+        fresh: fresh && ledger.view.steps === 0 && ledger.view.epoch === 1,
+        elapsed: ledger.activeMilliseconds,
+      },
       ledger.view,
       ledger.last,
       clock.now(),
     );
-    const runner = new JobRunner(job, core, ledger.startedAt, {
+    const runner = new JobRunner(job, core, {
       bus,
       store: this.store,
       clock,

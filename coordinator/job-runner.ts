@@ -56,8 +56,6 @@ export class JobRunner {
   constructor(
     readonly job: string,
     private readonly core: JobCore,
-    /** When the genesis was stored, milliseconds since 1970. */
-    private readonly startedWall: number,
     private readonly ports: RunnerPorts,
   ) {
     this.subjects = ports.store.names.job(job);
@@ -310,7 +308,7 @@ export class JobRunner {
       evaluations: view.evaluations,
       fitness: { centre: end.centre ?? view.lastCentre, best: view.best, mean: view.last?.mean ?? null },
       digest: end.digest,
-      wallSeconds: Math.round(this.ports.clock.wall() - this.startedWall) / 1000,
+      wallSeconds: Math.round(this.core.elapsed(this.ports.clock.now())) / 1000,
       bytesDown: this.bytesDown,
       bytesUp: this.bytesUp,
     };

@@ -78,7 +78,7 @@ export interface JobCoreConfig {
   readonly holder: string;
   /** This coordinator wrote the genesis just now, so epoch 1 is its own. */
   readonly fresh: boolean;
-  /** Milliseconds since the job began, at the time the core starts. */
+  /** Milliseconds that the job has run, at the time the core starts. */
   readonly elapsed: number;
 }
 
@@ -124,7 +124,9 @@ export class JobCore {
   private heardAt = 0;
   private fullSince: string | null = null;
   private failuresNamed = 0;
-  private readonly startedAt: number;
+  /** Milliseconds that the job ran until `activeSince`, or in all while that is null: pauses and ends do not count. */
+  private active: number;
+  private activeSince: number | null = null;
   private readonly planner: Planner;
   private readonly assignments: Assignments;
 
@@ -137,7 +139,8 @@ export class JobCore {
     this.currentView = view;
     this.lastRecord = lastRecord;
     this.leads = config.fresh;
-    this.startedAt = now;
+    this.active = config.elapsed;
+    this.keepTime(now);
     this.planner = new Planner(() => this.currentView.epoch);
     this.assignments = new Assignments(this.planner);
     if (view.status === 'ended') this.phase = 'ended';
@@ -170,8 +173,16 @@ export class JobCore {
     };
   }
 
+  /** Milliseconds that the job has run. */
   elapsed(now: number): number {
-    return this.config.elapsed + (now - this.startedAt);
+    return this.active + (this.activeSince === null ? 0 : now - this.activeSince);
+  }
+
+  private keepTime(now: number): void {
+    const running = this.currentView.status === 'running';
+    if (running === (this.activeSince !== null)) return;
+    this.active = this.elapsed(now);
+    this.activeSince = running ? now : null;
   }
 
   private waiting(): string | null {
@@ -225,6 +236,7 @@ export class JobCore {
         this.onControl(event.request, now, out);
         break;
     }
+    this.keepTime(now);
     return out;
   }
 

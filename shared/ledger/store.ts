@@ -30,9 +30,10 @@ export interface FoldedLedger {
   readonly view: LedgerView;
   /** Bytes of the last accepted record. */
   readonly last: Uint8Array;
-  /** When the genesis was stored, milliseconds since 1970, and the pauses since. */
+  /** When the genesis was stored, milliseconds since 1970. */
   readonly startedAt: number;
-  readonly pausedMilliseconds: number;
+  /** Time that the job ran, by the times of its records: without pauses, time after its end, and time without a leader. */
+  readonly activeMilliseconds: number;
   readonly lastAt: number;
 }
 
@@ -69,24 +70,22 @@ export class LedgerStore {
     let view: LedgerView | null = null;
     let last = new Uint8Array(0);
     let startedAt = 0;
-    let pausedAt: number | null = null;
-    let pausedMilliseconds = 0;
+    let activeMilliseconds = 0;
     let lastAt = 0;
     for await (const entry of this.records(job)) {
+      const before: LedgerView['status'] | undefined = view?.status;
       const folded: Folded = fold(view, entry.payload, entry.sequence);
       view = folded.view ?? view;
       if (!folded.accepted) continue;
       if (folded.record.kind === 'genesis') startedAt = entry.time;
-      if (folded.view.status === 'paused') pausedAt ??= entry.time;
-      else if (pausedAt !== null) {
-        pausedMilliseconds += entry.time - pausedAt;
-        pausedAt = null;
-      }
+      // Before a leader's first record nobody may have led for days.
+      else if (before === 'running' && folded.record.kind !== 'leader')
+        activeMilliseconds += entry.time - lastAt;
       last = Uint8Array.from(entry.payload);
       lastAt = entry.time;
       each?.(folded, entry);
     }
-    return view === null ? null : { view, last, startedAt, pausedMilliseconds, lastAt };
+    return view === null ? null : { view, last, startedAt, activeMilliseconds, lastAt };
   }
 
   // --- snapshots -------------------------------------------------------------------------------------------------
