@@ -65,7 +65,7 @@ export class MemoryStreams implements Streams {
     options: { readonly expected?: number } = {},
   ): Promise<{ sequence: number }> {
     return attempt(() => {
-      const copy = payload.slice();
+      const copy = new Uint8Array(payload);
       // Subscribers see what is refused too, as on a server.
       this.#deliver(subject, copy);
       const stream = [...this.#streams.values()].find((s) =>
@@ -241,7 +241,7 @@ function createBucket(): KeyValue {
   let revision = 0;
   const set = (key: string, value: Uint8Array): number => {
     revision += 1;
-    entries.set(key, { key, value: value.slice(), revision });
+    entries.set(key, { key, value: new Uint8Array(value), revision });
     return revision;
   };
   return {

@@ -45,7 +45,7 @@ export class MemoryHub {
 
   /** Stores the message where a stream takes its subject, as a server does. */
   publish(subject: string, payload: Uint8Array): void {
-    const copy = payload.slice();
+    const copy = new Uint8Array(payload);
     this.streams.keep(subject, copy);
     this.#fanOut(subject, copy);
   }
@@ -78,8 +78,8 @@ export class MemoryHub {
       const cancel = this.clock.after(timeout, () =>
         reject(new SeedcastError('SC_TIMEOUT', `could not ask ${subject}: no answer in time`)),
       );
-      const served = this.#fanOut(subject, payload.slice(), (answer) => {
-        const copy = answer.slice();
+      const served = this.#fanOut(subject, new Uint8Array(payload), (answer) => {
+        const copy = new Uint8Array(answer);
         queueMicrotask(() => {
           cancel();
           resolve(copy);

@@ -63,6 +63,14 @@ describe('binary16', () => {
 });
 
 describe('safetensors', () => {
+  it('reads a file in a Buffer that is a part of a larger one, as reading a file gives', () => {
+    const file = writeSafetensors([['x', { shape: [2], array: Float64Array.of(1.5, -2) }]]);
+    const pool = Buffer.alloc(file.length + 24, 0xff);
+    pool.set(file, 16);
+    const { tensors } = readSafetensors(pool.subarray(16, 16 + file.length), 'f');
+    assert.deepEqual([...(tensors.get('x')?.array ?? [])], [1.5, -2]);
+  });
+
   it('reads a file laid out by the letter, halves as exact float32', () => {
     const data = Uint8Array.from([
       ...bytesOf(Float32Array.of(1.5, -2)),

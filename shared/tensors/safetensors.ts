@@ -68,7 +68,8 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsFil
       );
     if (start + end > bytes.length)
       fail(bytes.length, `tensor ${name} would end at byte ${start + end}; the file is cut short`);
-    const copy = bytes.slice(start + begin, start + end).buffer;
+    // Not `slice`: that of a Buffer, which is what reading a file gives, copies nothing.
+    const copy = new Uint8Array(bytes.subarray(start + begin, start + end)).buffer;
     const values = READ[dtype]?.values(copy);
     if (values !== undefined) tensors.set(name, { shape, array: values });
     expected = end;
