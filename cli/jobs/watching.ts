@@ -31,8 +31,10 @@ export async function watchJob(
   let printedStep = -1;
   const show = (progress: Progress): void => {
     for (const hint of progress.hints) {
-      if (hints.has(hint)) continue;
-      hints.add(hint);
+      // The same hint with another number is no news.
+      const kind = hint.replace(/\d+/g, '');
+      if (hints.has(kind)) continue;
+      hints.add(kind);
       io.message(`hint: ${hint}`, 'warn');
     }
     if (options.json) {

@@ -100,12 +100,11 @@ async function work(host: Host, flags: Flags, supervised: boolean): Promise<numb
   return EXIT.succeeded;
 }
 
-/** A supervised worker ends with its standard input: its parent has closed it, or is gone. Signals of the terminal are the parent's. */
+/** A supervised worker ends with its standard input: its parent has closed it, or is gone. Signals to the whole group are the parent's: it wants the step finished. */
 function endOfInput(): AbortSignal {
   const controller = new AbortController();
   process.stdin.on('end', () => controller.abort()).on('error', () => controller.abort());
   process.stdin.resume();
-  for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
-  process.on('SIGTERM', () => controller.abort());
+  for (const name of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(name, () => undefined);
   return controller.signal;
 }
