@@ -146,8 +146,9 @@ export class WorkerAgent {
       }
       return { ok: true, description };
     } catch (thrown) {
-      const { code, message, hint } = asSeedcastError(thrown);
-      return { ok: false, error: { code, message, ...(hint === undefined ? {} : { hint }) } };
+      const { code, message, hint, place } = asSeedcastError(thrown);
+      const more = { ...(hint === undefined ? {} : { hint }), ...(place === undefined ? {} : { place }) };
+      return { ok: false, error: { code, message, ...more } };
     }
   }
 

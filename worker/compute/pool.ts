@@ -66,11 +66,10 @@ export class ThreadPool {
       if (message.type === 'done') pending.resolve(message.result);
       else
         pending.reject(
-          new SeedcastError(
-            isErrorCode(message.code) ? message.code : 'SC_INTERNAL',
-            message.message,
-            message.hint === null ? {} : { hint: message.hint },
-          ),
+          new SeedcastError(isErrorCode(message.code) ? message.code : 'SC_INTERNAL', message.message, {
+            ...(message.hint === null ? {} : { hint: message.hint }),
+            ...(message.place === null ? {} : { place: message.place }),
+          }),
         );
     });
     worker.on('error', (error) =>

@@ -1,5 +1,6 @@
 // What the worker's main thread and its compute threads say to each other. One task at a time a thread; the buffer of a
 // replica is shared memory, so tasks carry only what is not in it.
+import type { ErrorPlace } from '../../shared/errors.js';
 import type { StepUpdate } from '../../shared/ledger/records.js';
 import type {
   ObjectiveDescription,
@@ -111,5 +112,6 @@ export type FromThread =
       readonly code: string;
       readonly message: string;
       readonly hint: string | null;
+      readonly place: ErrorPlace | null;
     }
   | { readonly type: 'log'; readonly job: string | null; readonly message: string };

@@ -135,8 +135,8 @@ parentPort?.on('message', (message: ToThread) => {
     const finished = run(task).then(
       (result) => send({ type: 'done', id, result }),
       (thrown: unknown) => {
-        const error = asSeedcastError(thrown);
-        send({ type: 'failed', id, code: error.code, message: error.message, hint: error.hint ?? null });
+        const { code, message, hint = null, place = null } = asSeedcastError(thrown);
+        send({ type: 'failed', id, code, message, hint, place });
       },
     );
     return task.op === 'evaluate' ? undefined : finished;
