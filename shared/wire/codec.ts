@@ -38,8 +38,11 @@ export function invalid(what: string, problem: string, cause?: unknown): Seedcas
   return new SeedcastError('SC_MESSAGE_INVALID', `${what} ${problem}`, cause === undefined ? {} : { cause });
 }
 
-function show(value: unknown): string {
+/** A value in an error's words: never its own conversion to text, which hostile bytes may have replaced. */
+export function show(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'a map';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

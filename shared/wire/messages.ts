@@ -1,7 +1,7 @@
 // The binary messages between coordinator and workers, with their schema checks. A round carries the last ledger record
 // whole (not only what it applies), so a replica checks the chain by hash before it moves. What people read (progress,
 // event, heartbeat) is JSON and lives in reports.ts.
-import { Reader, bytesOf, decode, encode, float32s, float64s, invalid } from './codec.js';
+import { Reader, bytesOf, decode, encode, float32s, float64s, invalid, show } from './codec.js';
 
 export const WIRE_VERSION = 1;
 /** Units (members, then centre or held-out repeats) in one round at most. */
@@ -101,7 +101,7 @@ function readRanges(r: Reader, what: string): Ranges {
       to <= from ||
       to > MAX_UNITS
     ) {
-      throw invalid(what, `has a bad range [${String(from)}, ${String(to)})`);
+      throw invalid(what, `has a bad range [${show(from)}, ${show(to)})`);
     }
     ranges.push([from, to]);
     end = to;
@@ -125,7 +125,7 @@ export const planMessage = {
     let before = 0;
     for (const share of shares) {
       if (typeof share !== 'number' || !Number.isInteger(share) || share < before || share > 65536)
-        throw invalid(what, `has a bad share ${String(share)}`);
+        throw invalid(what, `has a bad share ${show(share)}`);
       before = share;
     }
     return {
