@@ -263,6 +263,11 @@ export class JobCore {
       );
       return;
     }
+    if (this.currentView.status === 'ended' && control !== undefined) {
+      // An extension: what led to the end it undoes no longer counts.
+      this.queue.shift();
+      return this.commitControl(control, out);
+    }
     if (this.cancelRequested) return this.end('cancelled', 'request', null, out);
     if (this.failure !== null) return this.end('failed', 'failure', this.failure, out);
     if (control !== undefined) {
