@@ -107,6 +107,12 @@ export const BUGS: readonly Bug[] = [
     also: { file: COORDINATOR, find: 'this.onAsked(event.worker, now, out);', replace: '' },
   },
   {
+    name: 'a cancelled job that is extended is cancelled again at once',
+    file: COORDINATOR,
+    find: "if (this.currentView.status === 'ended' && control !== undefined) {",
+    replace: 'if (false) {',
+  },
+  {
     name: 'a leader that waits never looks whether it still leads',
     file: COORDINATOR,
     find: 'if (now - this.heardAt < SILENCE)',

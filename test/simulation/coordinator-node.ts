@@ -107,7 +107,7 @@ export class CoordinatorNode {
     if (until === null) return;
     this.leaseUntil = Math.max(this.leaseUntil, until);
     // A job that has ended needs no core; the ledger says whether somebody extended it meanwhile.
-    if (this.core?.view.status === 'ended' && this.world.random.chance(0.3))
+    if (this.core?.status.phase === 'ended' && this.world.random.chance(0.3))
       this.standDown('the job has ended');
     if (this.world.now > this.leaseUntil || this.core !== null || this.loading) return;
     this.loading = true;

@@ -12,6 +12,8 @@ import { World } from './world.js';
 export const LIVENESS_BOUND = 40_000;
 /** Virtual milliseconds after the end in which late messages still arrive. */
 const AFTERMATH = 3000;
+/** Times that an extension is asked for. */
+const MOST_EXTENSIONS = 6;
 /** Events after which a schedule counts as a busy loop: the longest sound ones have a tenth. */
 const MOST_EVENTS = 200_000;
 
@@ -87,7 +89,7 @@ class Run {
     const deadline = Math.max(scenario.calmAt, lastStall) + LIVENESS_BOUND + slowest * units;
     let endedAt: number | null = null;
     let resumedAt = 0;
-    let extended = false;
+    let extensions = 0;
     for (let events = 0; world.scheduler.step(); events++) {
       const { now } = world;
       if (events > MOST_EVENTS) {
@@ -109,11 +111,17 @@ class Run {
         continue;
       }
       endedAt ??= now;
-      if (scenario.extendBy !== null && !extended && this.pendingControls === 0) {
-        extended = true;
+      const extending = scenario.extendBy !== null && this.wantsExtension();
+      const asks = extensions === 0 || (world.calm && now - endedAt > extensions * 6000);
+      if (extending && asks && this.pendingControls === 0) {
+        if (++extensions > MOST_EXTENSIONS) {
+          this.violations.push('liveness: the job was asked to extend again and again, and did not');
+          return now - scenario.calmAt;
+        }
         this.ask({ action: 'extend', stop: extendedStop(world, scenario.extendBy) });
       }
       if (
+        !extending &&
         now > endedAt + AFTERMATH &&
         world.calm &&
         now > lastStall + AFTERMATH &&
@@ -122,6 +130,13 @@ class Run {
         break;
     }
     return (endedAt ?? world.now) - scenario.calmAt;
+  }
+
+  /** The leader that was asked may have been replaced before it wrote. */
+  private wantsExtension(): boolean {
+    return !this.world.chain.accepted.some(
+      ({ record }) => record.kind === 'control' && record.control.action === 'extend',
+    );
   }
 
   /** Asks whoever leads, again until somebody does; now and then the request arrives twice. */
