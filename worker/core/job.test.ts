@@ -139,12 +139,14 @@ describe("a worker's core", () => {
     ]);
   });
 
-  it('does not ask without pause for a plan that is older than the one it has', () => {
+  it('asks once for a plan that nobody gives it, however often the round is said again', () => {
     const core = started();
-    const newer: PlanMessage = { ...plan, epoch: 2 };
-    core.handle({ type: 'plan', message: newer }, 5);
+    core.handle({ type: 'plan', message: { ...plan, epoch: 2 } }, 5);
     const message = round(0, genesis, { plan: 3 });
-    for (let i = 0; i < 20; i++) assert.deepEqual(core.handle({ type: 'round', message }, 300 + i), []);
+    const effects = Array.from({ length: 20 }, (_, i) =>
+      core.handle({ type: 'round', message }, 300 + i),
+    ).flat();
+    assert.deepEqual(effects, [{ type: 'ask' }]);
   });
 
   it('forgets a round that the ledger has left behind, so that silence makes it ask', () => {
