@@ -1,9 +1,9 @@
 // Coordinators and workers as processes of the CLI, for tests that kill, stop and wake them. Each ends with its test.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Lasting } from './nats.js';
 
+const PROBE = new URL('memory-probe.js', import.meta.url).href;
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
 export interface TestProcess {
@@ -19,8 +19,8 @@ export interface TestProcess {
   kill(): Promise<void>;
   /** SIGTERM, and waits for the end; fails when the exit code is not 0. */
   terminate(): Promise<void>;
-  /** Resident memory, bytes. */
-  memory(): number;
+  /** Bytes after a collection of garbage; only where the process was started with `probe`. */
+  memory(): Promise<{ readonly resident: number; readonly held: number }>;
 }
 
 export interface CoordinatorProcessOptions {
@@ -28,22 +28,29 @@ export interface CoordinatorProcessOptions {
   readonly failpoint?: string;
   /** Milliseconds. */
   readonly leaseTtl?: number;
+  readonly probe?: boolean;
 }
 
 export interface WorkerProcessOptions {
   readonly threads?: number;
   readonly objectives?: readonly string[];
+  readonly probe?: boolean;
 }
 
 /** Resolves once it is up; it leads when no other does. */
 export async function coordinatorProcess(
   t: Lasting,
   url: string,
-  { failpoint, leaseTtl = 500 }: CoordinatorProcessOptions = {},
+  { failpoint, leaseTtl = 500, probe = false }: CoordinatorProcessOptions = {},
 ): Promise<TestProcess> {
-  const started = start(t, ['coordinator', '--server', url, '--lease-ttl', String(leaseTtl)], {
-    SEEDCAST_FAILPOINT: failpoint ?? '',
-  });
+  const started = start(
+    t,
+    ['coordinator', '--server', url, '--lease-ttl', String(leaseTtl)],
+    {
+      SEEDCAST_FAILPOINT: failpoint ?? '',
+    },
+    probe,
+  );
   await started.said('coordinator is up');
   return started;
 }
@@ -52,7 +59,7 @@ export async function workerProcess(
   t: Lasting,
   url: string,
   id: string,
-  { threads = 1, objectives = [] }: WorkerProcessOptions = {},
+  { threads = 1, objectives = [], probe = false }: WorkerProcessOptions = {},
 ): Promise<TestProcess> {
   const started = start(
     t,
@@ -62,13 +69,20 @@ export async function workerProcess(
       ...objectives.flatMap((path) => ['--objectives', path]),
     ],
     {},
+    probe,
   );
   await started.said('worker is up');
   return started;
 }
 
-function start(t: Lasting, args: readonly string[], env: NodeJS.ProcessEnv): TestProcess {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+/** Any verb of the CLI. */
+export function cliProcess(t: Lasting, args: readonly string[]): TestProcess {
+  return start(t, args, {}, false);
+}
+
+function start(t: Lasting, args: readonly string[], env: NodeJS.ProcessEnv, probe: boolean): TestProcess {
+  const flags = probe ? ['--expose-gc', '--import', PROBE] : [];
+  const child = spawn(process.execPath, [...flags, MAIN, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...env },
   });
@@ -133,9 +147,13 @@ function overChild(child: ChildProcess): TestProcess {
       const { code, signal } = await self.ended();
       if (code !== 0) throw new Error(`it ended with ${code ?? signal ?? ''}, not 0.\n${log.slice(-4000)}`);
     },
-    memory: () => {
-      const status = readFileSync(`/proc/${self.pid}/status`, 'utf8');
-      return 1024 * Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN);
+    memory: async () => {
+      const from = log.length;
+      const found = (): RegExpExecArray | null => /^memory (\{.*\})$/m.exec(log.slice(from));
+      child.kill('SIGUSR2');
+      await until('was to tell its memory', 10_000, () => found() !== null);
+      const { rss, heapUsed, external } = JSON.parse(found()?.[1] ?? '') as NodeJS.MemoryUsage;
+      return { resident: rss, held: heapUsed + external };
     },
   };
   return self;
