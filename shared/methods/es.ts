@@ -34,6 +34,11 @@ const NOISE = {
 const TILE = 4096;
 /** Coordinates that `signal` looks at. */
 const SAMPLE = 2048;
+/**
+ * A perfect linear fitness lifts |g|² over its floor by n/P only, for n directions and P parameters: with fewer directions
+ * than P over this, a good update looks like noise and `signal` says nothing.
+ */
+const DIRECTIONS_TO_TELL = 4;
 
 function options(spec: JobSpec): EsOptions {
   return spec.method;
@@ -130,19 +135,21 @@ export const es: Method = {
   },
 
   signal(context, step, update) {
-    const { shaping, noise, population } = options(context.spec);
-    if (shaping !== 'centered-rank' || update.coefficients.length === 0) return null;
-    const { largest } = NOISE[noise];
+    const { coefficients } = update;
+    const { largest, deviation } = NOISE[options(context.spec).noise];
+    const parameters = context.tensors.reduce((sum, { size }) => sum + size, 0);
+    let squares = 0;
+    for (const c of coefficients) squares += c * c;
     const [first] = context.tensors;
-    if (first === undefined) return null;
+    if (first === undefined || squares === 0 || DIRECTIONS_TO_TELL * coefficients.length < parameters)
+      return null;
     const length = Math.min(first.size, SAMPLE);
     const sums = new Int32Array(length);
     const wide = new Float64Array(length);
-    sumNoise(context, step, update, 0, 0, directionBlocks(update.coefficients, largest), sums, wide);
-    const mean = wide.reduce((sum, s) => sum + (s * update.scale) ** 2, 0) / length;
-    // E g_j² of centred ranks without signal, noise of unit variance; ties and skipped members lower it.
-    const floor = (population + 1) / (12 * (population - 1) ** 2);
-    return mean / floor;
+    sumNoise(context, step, update, 0, 0, directionBlocks(coefficients, largest), sums, wide);
+    // Without signal the coefficients are independent of the noise, whatever ties, failures and shaping made of them:
+    // E (Σ c_k e_k)² = deviation² Σ c_k².
+    return wide.reduce((sum, s) => sum + s * s, 0) / (length * deviation ** 2 * squares);
   },
 };
 

@@ -58,7 +58,7 @@ export interface Method {
   apply(context: MethodContext, step: number, update: StepUpdate, lo: number, hi: number): void;
   /**
    * |g|² of the update that led from `step` to `step + 1`, over what it would be on average if fitness had nothing to do with
-   * the parameters: about 1 means that the step was noise. From a sample of coordinates; null where no such floor is known.
+   * the parameters: about 1 means that the step was noise. From a sample of coordinates; null where it could not tell.
    */
   signal(context: MethodContext, step: number, update: StepUpdate): number | null;
 }

@@ -18,7 +18,7 @@ function run(
   start: (j: number) => number,
   value: Value,
   steps: number,
-  each: (before: Float64Array, after: Float64Array) => void,
+  each: (before: Float64Array, after: Float64Array, signal: number | null) => void,
 ): void {
   const { spec } = parseJob({
     apiVersion: 'seedcast/v1',
@@ -56,8 +56,9 @@ function run(
       fitness[member] = value(out);
     }
     const { update } = es.reduce(spec, step, fitness, failed);
-    es.apply(context, step, { ...update, auxiliary: null }, 0, parameters);
-    each(at(step), at(step + 1));
+    const record = { ...update, auxiliary: null };
+    es.apply(context, step, record, 0, parameters);
+    each(at(step), at(step + 1), es.signal(context, step, record));
   }
 }
 
@@ -165,5 +166,65 @@ describe('the laws of es', () => {
       },
     );
     assertLaw(sizes, (P * (M + 1)) / (12 * (M - 1) ** 2));
+  });
+
+  const signals = (
+    method: Readonly<Record<string, unknown>>,
+    parameters: number,
+    value: Value,
+    steps: number,
+  ): (number | null)[] => {
+    const found: (number | null)[] = [];
+    run(
+      { sigma: 1, ...method },
+      parameters,
+      () => 0,
+      value,
+      steps,
+      (_before, _after, signal) => found.push(signal),
+    );
+    return found;
+  };
+
+  for (const [fitness, levels] of [
+    ['without ties', 0x7fff_ffff],
+    ['with ties', 2],
+  ] as const) {
+    for (const shaping of ['raw', 'centered-rank', 'z-score']) {
+      it(`finds |g|² at its floor where fitness has nothing to do with the parameters, ${fitness}, ${shaping}`, () => {
+        let state = 1;
+        const unrelated = (): number =>
+          Math.floor(((state = (state * 48_271) % 0x7fff_ffff) / 0x7fff_ffff) * levels);
+        const found = signals({ population: 64, shaping }, 50, unrelated, 600);
+        assertLaw(
+          found.map((signal) => signal ?? NaN),
+          1,
+        );
+      });
+    }
+  }
+
+  it('finds |g|² of a linear fitness 1 + (n + 1 + κ)/P times its floor', () => {
+    const [P, n] = [64, 32];
+    const found = signals(
+      { population: 2 * n, shaping: 'raw' },
+      P,
+      (x) => dot(x, (j) => Math.sin(j + 1)),
+      600,
+    );
+    // The floor is taken from each step's own coefficients, which is of first order in 1/n.
+    assertLaw(
+      found.map((signal) => signal ?? NaN),
+      1 + (n + 1 - 1 / 8) / P,
+      0.03,
+    );
+  });
+
+  it('does not judge an update of so few directions that a good one looks like noise', () => {
+    assert.deepEqual(
+      signals({ population: 16 }, 33, (x) => dot(x, () => 1), 3),
+      [null, null, null],
+    );
+    assert.ok(signals({ population: 16 }, 32, (x) => dot(x, () => 1), 3).every((signal) => signal !== null));
   });
 });
