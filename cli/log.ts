@@ -12,9 +12,16 @@ export interface LogFlags {
   readonly logFormat: LogFormat;
 }
 
+export function logLevelOption(): Option {
+  return new Option('--log-level <level>', 'least level of messages')
+    .choices(LOG_LEVELS)
+    .default('info')
+    .env('SEEDCAST_LOG_LEVEL');
+}
+
 export function logOptions(command: Command): Command {
   return command
-    .addOption(new Option('--log-level <level>', 'least level shown').choices(LOG_LEVELS).default('info'))
+    .addOption(logLevelOption())
     .addOption(
       new Option('--log-format <format>', 'json for machines').choices(['text', 'json']).default('text'),
     );

@@ -2,6 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, SeedcastError, asSeedcastError } from '../shared/errors.js';
 import type { Host, Verb } from './host.js';
+import type { LogLevel } from './io.js';
+import { logLevelOption } from './log.js';
 import { cancel } from './verbs/cancel.js';
 import { coordinator } from './verbs/coordinator.js';
 import { deleteVerb } from './verbs/delete.js';
@@ -72,6 +74,13 @@ export function createProgram(host: Host): Command {
       '\nA first job:\n  seedcast init antenna && cd antenna && seedcast run job.yaml --objectives objective.mjs\n',
     );
   for (const verb of VERBS) verb(program, host);
+  for (const command of program.commands) {
+    if (!command.options.some(({ long }) => long === '--log-level')) command.addOption(logLevelOption());
+  }
+  program.hook('preAction', (_, command) => {
+    const { logLevel } = command.opts<{ readonly logLevel?: LogLevel }>();
+    if (logLevel !== undefined) host.io.level = logLevel;
+  });
   return program;
 }
 

@@ -9,8 +9,9 @@ import { type Followed, followJob } from './follow.js';
 
 /** Milliseconds between lines where nothing can be redrawn. */
 const LINE_EVERY = 3000;
+const FIRST_LINE = 1000;
 /** Events that only repeat what the result line or the progress line says. */
-const QUIET_EVENTS: readonly string[] = ['result', 'end'];
+const QUIET_EVENTS: readonly string[] = ['created', 'result', 'end'];
 
 export interface WatchOptions {
   readonly json: boolean;
@@ -27,7 +28,8 @@ export async function watchJob(
 ): Promise<Followed> {
   const { io, clock } = host;
   const hints = new Set<string>();
-  let printedAt = Number.NEGATIVE_INFINITY;
+  // The first line after a second: before, there is nothing to say.
+  let printedAt = clock.now() + FIRST_LINE - LINE_EVERY;
   let printedStep = -1;
   const show = (progress: Progress): void => {
     for (const hint of progress.hints) {
