@@ -9,7 +9,7 @@ import { readJob } from '../jobs/reading.js';
 import { followHere } from '../jobs/run-here.js';
 import { LocalPool } from '../pool/local-pool.js';
 import { aborted } from '../interrupts.js';
-import { commandLine } from '../shell.js';
+import { commandLine, invocation } from '../shell.js';
 import { duration, integerFrom } from '../values.js';
 
 interface Flags {
@@ -76,7 +76,7 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
     }
     return await followHere(host, local, job, {
       json: flags.json === true,
-      again: goOn(file, job, flags),
+      again: goOn(host, file, job, flags),
       ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
     });
   } finally {
@@ -104,7 +104,7 @@ async function startPool(host: Host, flags: Flags): Promise<LocalPool> {
 }
 
 /** The command that goes on with the job. */
-function goOn(file: string, job: string, flags: Flags): string {
+function goOn(host: Host, file: string, job: string, flags: Flags): string {
   const options = [
     '--id',
     job,
@@ -116,5 +116,5 @@ function goOn(file: string, job: string, flags: Flags): string {
     ...flags.set.flatMap((override) => ['--set', override]),
     ...(flags.json === true ? ['--json'] : []),
   ];
-  return commandLine(['seedcast', 'run', file], options);
+  return commandLine([...invocation(host.env), 'run', file], options);
 }

@@ -191,6 +191,14 @@ void describe('seedcast run', () => {
     assert.match(other.stderr, /SC_JOB_EXISTS/);
   });
 
+  void it('ends quietly when the reader of its output has gone', async () => {
+    const history = await start(s, ['history', 'one', '--format', 'jsonl'], { cwd: dir });
+    history.child.stdout?.destroy();
+    const ended = await history.ended;
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.ok(!ended.stderr.includes('EPIPE'), ended.stderr);
+  });
+
   void it('deletes the job, and then knows it no more', async () => {
     assert.equal((await offline('delete', 'one')).code, 0);
     const gone = await offline('describe', 'one');
@@ -252,6 +260,20 @@ void describe('seedcast run, disturbed', () => {
     assert.match(listed.stdout, /holder +running/);
     run.child.kill('SIGTERM');
     assert.equal((await run.ended).code, 130);
+  });
+
+  void it('ends at once on the second Ctrl-C, in the middle of a step, and leaves no server', async () => {
+    const slow = ['--set', 'spec.objective={ name: timer, milliseconds: 60000 }'];
+    const run = await running('--id', 'slow', ...slow);
+    run.child.kill('SIGINT');
+    await run.said('Ctrl-C again ends at once');
+    run.child.kill('SIGINT');
+    const begun = Date.now();
+    assert.equal((await run.ended).code, 130);
+    assert.ok(Date.now() - begun < 3000);
+    // The store is free again: the lock of a command that was ended is taken over.
+    assert.equal((await seedcast(s, ['cancel', 'slow'], { cwd: dir })).code, 0);
+    assert.equal((await seedcast(s, ['watch', 'slow'], { cwd: dir })).code, 8);
   });
 
   void it('ends with 5 when its time is over, and with 0 when it goes on', async () => {

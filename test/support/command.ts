@@ -43,7 +43,7 @@ export async function start(
   options: CommandOptions,
 ): Promise<RunningCommand> {
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(NATS_|SEEDCAST_|NODE_TEST)/.test(name),
+    ([name]) => !/^(NATS_|SEEDCAST_|NODE_TEST|npm_)/.test(name),
   );
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: options.cwd,
