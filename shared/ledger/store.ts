@@ -125,8 +125,11 @@ export class LedgerStore {
   ): Promise<{ readonly position: LedgerPosition; readonly bytes: Uint8Array } | null> {
     for (const entry of await this.snapshotsOf(job)) {
       if (entry.step > step || !(await this.holds(job, entry))) continue;
-      const bytes = await this.bus.blobs.get(entry.sha256);
-      if (bytes === null) continue;
+      const bytes = await this.bus.blobs.get(entry.sha256).catch((thrown: unknown) => {
+        if (thrown instanceof SeedcastError && thrown.code === 'SC_LEDGER_CORRUPT') return null;
+        throw thrown;
+      });
+      if (bytes?.length !== entry.bytes) continue;
       const { sequence, epoch, status, code } = entry;
       return {
         position: { head: fromHex(entry.head), sequence, epoch, steps: entry.step, status, code },
