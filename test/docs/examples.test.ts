@@ -146,4 +146,18 @@ describe('the examples of the documentation', () => {
     assert.equal(status, 0, stderr);
     assert.match(stdout, /fitness$/m);
   });
+
+  it('run a pool as the README says, from code', () => {
+    const into = extract('README.md');
+    mkdirSync(join(into, 'node_modules'), { recursive: true });
+    symlinkSync(root, join(into, 'node_modules', 'seedcast'));
+    const { stdout, stderr, status } = spawnSync(process.execPath, ['pool.mjs'], {
+      cwd: into,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    const [, fitness = ''] = /^succeeded (\S+) 8$/m.exec(stdout) ?? [];
+    // The optimum of the Remez exchange is 0.0238; nothing is below it, and the README says 0.0245.
+    assert.ok(Number(fitness) > 0.0238 && Number(fitness) < 0.025, stdout);
+  });
 });
