@@ -238,7 +238,7 @@ describe('npy', () => {
     const file = writeNpy({ shape: [3], array: Float32Array.of(1, 2, 3) });
     const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }";
     assert.equal(
-      new TextDecoder('latin1').decode(file.subarray(0, 128)),
+      Buffer.from(file.subarray(0, 128)).toString('latin1'),
       `\u0093NUMPY\u0001\u0000v\u0000${header.padEnd(117)}\n`,
     );
     assert.deepEqual(file.slice(128), Uint8Array.from(bytesOf(Float32Array.of(1, 2, 3))));
