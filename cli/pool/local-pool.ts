@@ -56,11 +56,12 @@ export class LocalPool {
       ...(options.listen === undefined ? {} : { host: options.listen }),
       ...(token === null ? {} : { token }),
     });
+    let local: LocalPool | undefined;
     try {
       const bus = await connect(host, options, { url: server.url, ...(token === null ? {} : { token }) });
       tellDenials(host, bus);
       const names = namesOf(options);
-      const local = new LocalPool(host, options, server, token, {
+      local = new LocalPool(host, options, server, token, {
         bus,
         names,
         store: new LedgerStore(bus, names),
@@ -70,7 +71,7 @@ export class LocalPool {
       await local.begin();
       return local;
     } catch (thrown) {
-      await server.stop();
+      await (local === undefined ? server.stop() : local.close());
       throw thrown;
     }
   }
