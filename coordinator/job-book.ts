@@ -156,6 +156,7 @@ export class JobBook {
       created: this.now(),
       state: 'pending',
       reason: null,
+      request: null,
       result: null,
     };
     const entry = this.add(record);
@@ -293,6 +294,7 @@ export class JobBook {
       );
     }
     runner.start();
+    if (entry.record.request !== null) runner.control({ action: entry.record.request });
     // The leader before this one may have ended the job and not lived to say so.
     if (ledger.view.status === 'ended') this.ended(entry);
     else this.saveSoon(entry, { state: runner.state, reason: null });
@@ -327,7 +329,7 @@ export class JobBook {
     runner.event('result', `${result.status} (${result.stoppedBy}) after ${result.steps} steps`, {
       ...result,
     });
-    this.saveSoon(entry, { state: result.status, reason: result.reason, result });
+    this.saveSoon(entry, { state: result.status, reason: result.reason, request: null, result });
   }
 
   /** Another coordinator wrote to this job's ledger. While the lease is ours it must have been the one before: go on. */
@@ -530,7 +532,7 @@ export class JobBook {
       if (!ended) refuse(`is ${state}; only an ended job can be extended`);
       const stop = checkedStop(request.stop);
       if (runner === null) await this.openRunner(entry, false);
-      await this.save(entry, { state: 'running', reason: null, result: null });
+      await this.save(entry, { state: 'running', reason: null, request: null, result: null });
       entry.runner?.control({ action: 'extend', stop });
       return { job: record.job, state: 'running' };
     }
@@ -541,6 +543,9 @@ export class JobBook {
       await this.save(entry, { state: 'cancelled', reason: 'cancelled before it began' });
       return { job: record.job, state: 'cancelled' };
     }
+    // Kept until the ledger shows it: this leader may die before it does.
+    if (request.action === 'stop' || request.action === 'cancel')
+      await this.save(entry, { request: request.action });
     if (request.action === 'pause' && state === 'paused') refuse('is paused already');
     if (request.action === 'resume') {
       if (request.acceptCode === true)

@@ -148,7 +148,7 @@ export class JobSession {
     for (const effect of effects) {
       switch (effect.type) {
         case 'load':
-          void this.loadReplica(++this.load);
+          void this.loadReplica(++this.load, effect.verified);
           break;
         case 'fetch':
           void this.fetch(this.load, effect.from);
@@ -202,10 +202,10 @@ export class JobSession {
 
   // --- loading and following ---------------------------------------------------------------------------------------
 
-  private async loadReplica(load: number): Promise<void> {
+  private async loadReplica(load: number, verified: boolean): Promise<void> {
     while (!this.closed && load === this.load) {
       try {
-        const view = await this.tryLoad();
+        const view = await this.tryLoad(verified);
         if (load !== this.load) return;
         this.problem(null);
         return this.handle({ type: 'loaded', view });
@@ -223,7 +223,7 @@ export class JobSession {
     this.ports.onChange();
   }
 
-  private async tryLoad(): Promise<LedgerView> {
+  private async tryLoad(verified: boolean): Promise<LedgerView> {
     const { store, pool, clock } = this.ports;
     const begun = clock.now();
     const { record, sequence, bytes } = await store.genesis(this.job);
@@ -243,7 +243,7 @@ export class JobSession {
         this.handle({ type: 'rebuild' });
       },
     );
-    const snapshot = await store.nearestSnapshot(this.job);
+    const snapshot = await (verified ? store.verifiedSnapshot(this.job) : store.nearestSnapshot(this.job));
     if (snapshot !== null) {
       await this.compute.restore(snapshot.position.steps, snapshot.bytes);
       this.pacer.loaded(clock.now() - begun);
@@ -284,7 +284,7 @@ export class JobSession {
       this.snapshotting ||
       view === null ||
       this.compute === null ||
-      !this.pacer.due()
+      !this.pacer.due(step % view.genesis.spec.ledger.digestEvery === 0)
     )
       return;
     this.snapshotting = true;

@@ -4,6 +4,8 @@ import type { Clock } from '../shared/ports.js';
 
 /** Milliseconds of replay below which nobody minds. */
 const LEAST_REPLAY = 1000;
+/** Times the replay that pays, before a step without a digest will do. */
+const PATIENCE = 10;
 /** Largest share of the time that may go into writing. */
 const WRITING_SHARE = 0.05;
 
@@ -33,8 +35,13 @@ export class SnapshotPacer {
     this.writtenAt = this.clock.now();
   }
 
-  due(): boolean {
+  /**
+   * `digested`: workers agree on a digest of this step, so the ledger will vouch for a snapshot of it. Others are taken only
+   * where the next such step is far.
+   */
+  due(digested: boolean): boolean {
     const since = this.clock.now() - this.writtenAt;
-    return this.replay >= Math.max(LEAST_REPLAY, this.loading) && since * WRITING_SHARE >= this.writing;
+    const least = Math.max(LEAST_REPLAY, this.loading) * (digested ? 1 : PATIENCE);
+    return this.replay >= least && since * WRITING_SHARE >= this.writing;
   }
 }

@@ -13,6 +13,7 @@ const record = (job: string, name: string): JobRecord => ({
   created: '',
   state: 'running',
   reason: null,
+  request: null,
   result: null,
 });
 const RECORDS = [

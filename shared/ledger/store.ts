@@ -125,18 +125,45 @@ export class LedgerStore {
   ): Promise<{ readonly position: LedgerPosition; readonly bytes: Uint8Array } | null> {
     for (const entry of await this.snapshotsOf(job)) {
       if (entry.step > step || !(await this.holds(job, entry))) continue;
-      const bytes = await this.bus.blobs.get(entry.sha256).catch((thrown: unknown) => {
-        if (thrown instanceof SeedcastError && thrown.code === 'SC_LEDGER_CORRUPT') return null;
-        throw thrown;
-      });
-      if (bytes?.length !== entry.bytes) continue;
-      const { sequence, epoch, status, code } = entry;
-      return {
-        position: { head: fromHex(entry.head), sequence, epoch, steps: entry.step, status, code },
-        bytes,
-      };
+      const bytes = await this.snapshotBytes(entry);
+      if (bytes !== null) return { position: positionOf(entry), bytes };
     }
     return null;
+  }
+
+  /**
+   * The newest snapshot that the whole ledger vouches for, with its bytes: it stands in the chain, and workers agreed on a
+   * digest of that step which is its name. Null when there is none.
+   */
+  async verifiedSnapshot(
+    job: string,
+  ): Promise<{ readonly position: LedgerPosition; readonly bytes: Uint8Array } | null> {
+    const snapshots = await this.snapshotsOf(job);
+    if (snapshots.length === 0) return null;
+    const chained = new Set<SnapshotEntry>();
+    const agreed = new Set<SnapshotEntry>();
+    await this.foldAll(job, ({ view, record }, { sequence }) => {
+      for (const entry of snapshots) {
+        if (entry.sequence === sequence && entry.head === toHex(view.head)) chained.add(entry);
+        if (record.kind === 'step' && record.step === entry.step && record.digest === entry.sha256)
+          agreed.add(entry);
+      }
+    });
+    for (const entry of snapshots) {
+      if (!chained.has(entry) || !agreed.has(entry)) continue;
+      const bytes = await this.snapshotBytes(entry);
+      if (bytes !== null) return { position: positionOf(entry), bytes };
+    }
+    return null;
+  }
+
+  /** Null when they are missing, incomplete or not what the entry says. */
+  private async snapshotBytes({ sha256, bytes: length }: SnapshotEntry): Promise<Uint8Array | null> {
+    const bytes = await this.bus.blobs.get(sha256).catch((thrown: unknown) => {
+      if (thrown instanceof SeedcastError && thrown.code === 'SC_LEDGER_CORRUPT') return null;
+      throw thrown;
+    });
+    return bytes?.length === length ? bytes : null;
   }
 
   private async holds(job: string, entry: SnapshotEntry): Promise<boolean> {
@@ -172,4 +199,8 @@ export function snapshotEntry(
     sha256: snapshot.sha256,
     bytes: snapshot.bytes.length,
   };
+}
+
+function positionOf({ head, sequence, epoch, status, code, step }: SnapshotEntry): LedgerPosition {
+  return { head: fromHex(head), sequence, epoch, steps: step, status, code };
 }

@@ -127,6 +127,8 @@ export const jobRecordSchema = z.object({
   created: z.string(),
   state: jobState,
   reason: z.string().nullable(),
+  /** What was asked of the job and its ledger does not show yet: the next leader goes on with it. */
+  request: z.enum(['stop', 'cancel']).nullable().default(null),
   result: resultSchema.nullable(),
 });
 export type JobRecord = z.infer<typeof jobRecordSchema>;

@@ -39,7 +39,7 @@ const plan: PlanMessage = { epoch: 1, version: 1, workers: ['v', 'w'], shares: [
 /** A worker that has loaded step 0 and reads `entries` behind the genesis. */
 function started(entries: readonly Uint8Array[] = []): WorkerJobCore {
   const core = new WorkerJobCore('w');
-  assert.deepEqual(core.open(0), [{ type: 'load' }]);
+  assert.deepEqual(core.open(0), [{ type: 'load', verified: false }]);
   const folded = fold(null, genesis, 1);
   assert.ok(folded.accepted);
   assert.deepEqual(core.handle({ type: 'loaded', view: folded.view }, 1), [{ type: 'fetch', from: 2 }]);
@@ -178,7 +178,7 @@ describe("a worker's core", () => {
     const core = started();
     assert.deepEqual(core.handle({ type: 'rebuild' }, 5), [
       { type: 'ready', ready: false },
-      { type: 'load' },
+      { type: 'load', verified: true },
     ]);
     assert.deepEqual(core.handle({ type: 'round', message: round(0, genesis) }, 6), []);
   });

@@ -48,7 +48,11 @@ export interface EvaluatedBatch {
 
 export type WorkerJobEffect =
   /** Load the replica: from the nearest snapshot, else from the start. */
-  | { readonly type: 'load' }
+  | {
+      readonly type: 'load';
+      /** Only a snapshot that the whole ledger vouches for will do: this replica, or the one before, went wrong. */
+      readonly verified: boolean;
+    }
   | { readonly type: 'fetch'; readonly from: number }
   /** state(step) → state(step + updates.length). */
   | { readonly type: 'apply'; readonly step: number; readonly updates: readonly StepUpdate[] }
@@ -107,6 +111,10 @@ export class WorkerJobCore {
   private now = 0;
   private ready = false;
   private loading = false;
+  /** The replica was loaded from what the whole ledger vouches for. */
+  private verified = false;
+  /** Since it was loaded: records that followed, and one of them taken. */
+  private seen = { any: false, accepted: false };
 
   constructor(readonly worker: string) {}
 
@@ -124,7 +132,7 @@ export class WorkerJobCore {
     this.now = now;
     this.heardAt = now;
     this.loading = true;
-    return [{ type: 'load' }];
+    return [{ type: 'load', verified: false }];
   }
 
   handle(event: WorkerJobEvent, now: number): WorkerJobEffect[] {
@@ -141,6 +149,7 @@ export class WorkerJobCore {
         this.loading = false;
         this.view = event.view;
         this.applied = event.view.steps;
+        this.seen = { any: false, accepted: this.verified };
         this.fetch(out);
         break;
       case 'plan':
@@ -201,7 +210,8 @@ export class WorkerJobCore {
     this.loading = true;
     this.generation++;
     this.setReady(false, out);
-    out.push({ type: 'load' });
+    this.verified = true;
+    out.push({ type: 'load', verified: true });
   }
 
   private setReady(ready: boolean, out: WorkerJobEffect[]): void {
@@ -233,6 +243,7 @@ export class WorkerJobCore {
     for (const { sequence, payload } of entries) {
       const folded = fold(this.view, payload, sequence);
       if (folded.view !== null) this.view = folded.view;
+      this.seen = { any: true, accepted: this.seen.accepted || folded.accepted };
       if (!folded.accepted || folded.record.kind !== 'step') continue;
       updates.push(folded.record.update);
       if (updates.length < REPLAY_PIECE) continue;
@@ -244,6 +255,8 @@ export class WorkerJobCore {
     // The host gave up what it evaluated when the state moved on.
     if (this.round !== null && !sameBytes(this.round.message.parent, this.view.head)) this.round = null;
     if (!last) return;
+    // Records follow and none continues the snapshot: it stands on a branch that was not taken.
+    if (this.seen.any && !this.seen.accepted) return this.onRebuild(out);
     this.fetching = false;
     this.checkReady(out);
     const { wanted } = this;
