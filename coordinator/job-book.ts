@@ -160,9 +160,12 @@ export class JobBook {
       result: null,
     };
     const entry = this.add(record);
-    if ((await this.bucket.create(job, encodeJson(record))) === null)
-      await this.bucket.put(job, encodeJson(record));
+    // Not by a tick meanwhile: a refusal must reach who submitted.
+    entry.preparing = true;
     try {
+      if ((await this.bucket.create(job, encodeJson(record))) === null)
+        await this.bucket.put(job, encodeJson(record));
+      entry.preparing = false;
       await Promise.race([
         this.prepare(entry),
         new Promise<void>((resolve) => this.options.clock.after(SUBMIT_WAIT, resolve)),
