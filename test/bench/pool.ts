@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bus } from '../../shared/bus/port.js';
 import { connectNats } from '../../shared/bus/nats/connect.js';
+import { SeedcastError } from '../../shared/errors.js';
 import { parseJob } from '../../shared/job/parse.js';
 import {
   decodeJson,
@@ -96,13 +97,21 @@ async function runJob(bus: Bus, id: string, spec: object): Promise<JobResult> {
     });
   });
   await bus.flush();
-  openAnswer(
-    await bus.request(all.service.submit, encodeJson({ job: id, name: id, spec: job.spec, init: null }), {
-      timeout: 15_000,
-    }),
-    'submit',
-  );
+  openAnswer(await submitted(bus, encodeJson({ job: id, name: id, spec: job.spec, init: null })), 'submit');
   return result;
+}
+
+/** The answer of the coordinator, which may come up after the workers. */
+async function submitted(bus: Bus, request: Uint8Array): Promise<Uint8Array> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await bus.request(all.service.submit, request, { timeout: 15_000 });
+    } catch (error) {
+      if (!(error instanceof SeedcastError) || error.code !== 'SC_NO_COORDINATOR' || tries === 100)
+        throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }
 
 // --- protocol ------------------------------------------------------------------------------------------------------------
