@@ -16,6 +16,8 @@ function stepRecord(step: number, parent: Uint8Array, epoch = 1): Uint8Array {
   const base = { kind: 'step' as const, epoch, parent, step, update, fitness };
   return encodeRecord({ ...base, evidence: null, digest: null });
 }
+/** The record a replica stands at is read again: its ledger may have lost it. */
+const origin = { sequence: 1, payload: genesis };
 const first = stepRecord(0, recordHash(genesis));
 const second = stepRecord(1, recordHash(first));
 
@@ -42,9 +44,9 @@ function started(entries: readonly Uint8Array[] = []): WorkerJobCore {
   assert.deepEqual(core.open(0), [{ type: 'load', verified: false }]);
   const folded = fold(null, genesis, 1);
   assert.ok(folded.accepted);
-  assert.deepEqual(core.handle({ type: 'loaded', view: folded.view }, 1), [{ type: 'fetch', from: 2 }]);
+  assert.deepEqual(core.handle({ type: 'loaded', view: folded.view }, 1), [{ type: 'fetch', from: 1 }]);
   const list = entries.map((payload, i) => ({ sequence: i + 2, payload }));
-  core.handle({ type: 'ledger', entries: list, last: true }, 2);
+  core.handle({ type: 'ledger', entries: [origin, ...list], last: true }, 2);
   core.handle({ type: 'applied', step: entries.length }, 3);
   core.handle({ type: 'plan', message: plan }, 4);
   return core;
@@ -68,7 +70,9 @@ describe("a worker's core", () => {
     assert.ok(folded.accepted);
     core.handle({ type: 'loaded', view: folded.view }, 1);
     const entries = [{ sequence: 2, payload: first }];
-    assert.deepEqual(types(core.handle({ type: 'ledger', entries, last: true }, 2)), ['apply']);
+    assert.deepEqual(types(core.handle({ type: 'ledger', entries: [origin, ...entries], last: true }, 2)), [
+      'apply',
+    ]);
     assert.equal(core.head.ready, false);
     assert.deepEqual(core.handle({ type: 'applied', step: 1 }, 3), [{ type: 'ready', ready: true }]);
   });
@@ -87,10 +91,10 @@ describe("a worker's core", () => {
   it('reads the ledger when it is two records behind, and evaluates after that', () => {
     const core = started();
     assert.deepEqual(core.handle({ type: 'round', message: round(2, second) }, 5), [
-      { type: 'fetch', from: 2 },
+      { type: 'fetch', from: 1 },
     ]);
     const entries = [first, second].map((payload, i) => ({ sequence: i + 2, payload }));
-    const effects = core.handle({ type: 'ledger', entries, last: true }, 6);
+    const effects = core.handle({ type: 'ledger', entries: [origin, ...entries], last: true }, 6);
     assert.deepEqual([types(effects), evaluated(effects)], [['apply', 'evaluate'], [[2, [[2, 5]]]]]);
   });
 
@@ -98,7 +102,24 @@ describe("a worker's core", () => {
     const core = started();
     const elsewhere = stepRecord(0, recordHash(Uint8Array.of(1)));
     assert.deepEqual(types(core.handle({ type: 'round', message: round(1, elsewhere) }, 5)), ['fetch']);
-    assert.deepEqual(core.handle({ type: 'ledger', entries: [], last: true }, 6), []);
+    assert.deepEqual(core.handle({ type: 'ledger', entries: [origin], last: true }, 6), []);
+  });
+
+  it('builds its replica again when its ledger no longer holds the record it stands at', () => {
+    const lost = [[], [{ sequence: 1, payload: first }], [{ sequence: 2, payload: first }]];
+    for (const entries of lost) {
+      const core = started();
+      core.handle({ type: 'round', message: round(2, second) }, 5);
+      const effects = core.handle({ type: 'ledger', entries, last: true }, 6);
+      assert.deepEqual(types(effects), ['ready', 'load']);
+    }
+  });
+
+  it('looks whether its ledger holds its record when a leader says an earlier step', () => {
+    const core = started([first, second]);
+    const effects = core.handle({ type: 'round', message: round(0, genesis, { epoch: 2 }) }, 5);
+    assert.deepEqual(effects, [{ type: 'fetch', from: 3 }]);
+    assert.deepEqual(types(core.handle({ type: 'ledger', entries: [], last: true }, 6)), ['ready', 'load']);
   });
 
   it('lets a late round not take the place of a newer one that waits for the ledger', () => {
@@ -106,7 +127,10 @@ describe("a worker's core", () => {
     core.handle({ type: 'round', message: round(2, second) }, 5);
     core.handle({ type: 'round', message: round(0, stepRecord(0, recordHash(first))) }, 6);
     const entries = [first, second].map((payload, i) => ({ sequence: i + 2, payload }));
-    assert.deepEqual(evaluated(core.handle({ type: 'ledger', entries, last: true }, 7)), [[2, [[2, 5]]]]);
+    assert.deepEqual(
+      evaluated(core.handle({ type: 'ledger', entries: [origin, ...entries], last: true }, 7)),
+      [[2, [[2, 5]]]],
+    );
   });
 
   it('says its results again when the round is said again, and evaluates nothing twice', () => {
@@ -154,7 +178,7 @@ describe("a worker's core", () => {
     core.handle({ type: 'round', message: round(0, genesis) }, 5);
     core.handle({ type: 'round', message: round(2, second) }, 6);
     // The ledger seems to end one record early: the host gave its evaluations up, and no round is left.
-    core.handle({ type: 'ledger', entries: [{ sequence: 2, payload: first }], last: true }, 7);
+    core.handle({ type: 'ledger', entries: [origin, { sequence: 2, payload: first }], last: true }, 7);
     assert.equal(core.busy, false);
     assert.deepEqual(core.handle({ type: 'tick' }, 5000), [{ type: 'ask' }]);
   });

@@ -2,7 +2,7 @@
 // evaluations into results. It holds no parameters (the compute host does, in the order of the effects), no clock and no
 // connection. The host carries out `apply` and `evaluate` strictly in the order given.
 import { type LedgerView, fold } from '../../shared/ledger/fold.js';
-import type { StepUpdate } from '../../shared/ledger/records.js';
+import { type StepUpdate, recordHash } from '../../shared/ledger/records.js';
 import { methodNamed } from '../../shared/methods/registry.js';
 import { sameBytes } from '../../shared/wire/codec.js';
 import type {
@@ -105,6 +105,10 @@ export class WorkerJobCore {
   private fetching = false;
   private generation = 0;
   private applied = -1;
+  /** The last accepted record, where the stream holds it. Not there any more: the ledger has lost what this replica has. */
+  private anchor: { readonly sequence: number; readonly head: Uint8Array } | null = null;
+  private anchorSeen = false;
+  private verifiedAt = Number.NEGATIVE_INFINITY;
   private heardAt = 0;
   private askedAt = Number.NEGATIVE_INFINITY;
   /** Time of the event being handled. */
@@ -148,6 +152,7 @@ export class WorkerJobCore {
       case 'loaded':
         this.loading = false;
         this.view = event.view;
+        this.anchor = event.view;
         this.applied = event.view.steps;
         this.seen = { any: false, accepted: this.verified };
         this.fetch(out);
@@ -227,9 +232,10 @@ export class WorkerJobCore {
   // --- following the ledger --------------------------------------------------------------------------------------
 
   private fetch(out: WorkerJobEffect[]): void {
-    if (this.fetching || this.view === null) return;
+    if (this.fetching || this.view === null || this.anchor === null) return;
     this.fetching = true;
-    out.push({ type: 'fetch', from: this.view.sequence + 1 });
+    this.anchorSeen = false;
+    out.push({ type: 'fetch', from: this.anchor.sequence });
   }
 
   private onLedger(
@@ -241,9 +247,15 @@ export class WorkerJobCore {
     let updates: StepUpdate[] = [];
     let first = this.view.steps;
     for (const { sequence, payload } of entries) {
+      if (!this.anchorSeen) {
+        if (!this.isAnchor(sequence, payload)) return this.onRebuild(out);
+        this.anchorSeen = true;
+        continue;
+      }
       const folded = fold(this.view, payload, sequence);
       if (folded.view !== null) this.view = folded.view;
       this.seen = { any: true, accepted: this.seen.accepted || folded.accepted };
+      if (folded.accepted) this.anchor = folded.view;
       if (!folded.accepted || folded.record.kind !== 'step') continue;
       updates.push(folded.record.update);
       if (updates.length < REPLAY_PIECE) continue;
@@ -257,11 +269,16 @@ export class WorkerJobCore {
     if (!last) return;
     // Records follow and none continues the snapshot: it stands on a branch that was not taken.
     if (this.seen.any && !this.seen.accepted) return this.onRebuild(out);
+    if (!this.anchorSeen) return this.onRebuild(out);
     this.fetching = false;
     this.checkReady(out);
     const { wanted } = this;
     this.wanted = null;
     if (wanted !== null && sameBytes(wanted.parent, this.view.head)) this.begin(wanted, out);
+  }
+
+  private isAnchor(sequence: number, payload: Uint8Array): boolean {
+    return this.anchor?.sequence === sequence && sameBytes(recordHash(payload), this.anchor.head);
   }
 
   /** Brings the head to the round's parent when that needs at most the record it carries. */
@@ -273,6 +290,7 @@ export class WorkerJobCore {
     if (!folded.accepted || !sameBytes(folded.view.head, message.parent)) return false;
     const step = this.view.steps;
     this.view = folded.view;
+    this.anchor = folded.view;
     if (folded.record.kind === 'step') out.push({ type: 'apply', step, updates: [folded.record.update] });
     return true;
   }
@@ -280,7 +298,13 @@ export class WorkerJobCore {
   // --- rounds ----------------------------------------------------------------------------------------------------
 
   private onRound(message: RoundMessage, out: WorkerJobEffect[]): void {
-    if (this.view === null || message.epoch < this.view.epoch || message.step < this.view.steps) return;
+    if (this.view === null) return;
+    if (message.epoch < this.view.epoch || message.step < this.view.steps) {
+      // An old message; or the ledger has lost records that this replica has applied.
+      if (this.now - this.verifiedAt < SILENCE) return;
+      this.verifiedAt = this.now;
+      return this.fetch(out);
+    }
     if (this.round !== null && sameRound(this.round.message, message)) {
       this.heardAt = this.now;
       // Said again because something was lost: so is what we said.
