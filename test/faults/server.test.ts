@@ -1,6 +1,7 @@
 // A nats-server that is killed, ended, stopped or emptied under a running job. On the same store the job ends as if
 // nothing had happened; on an emptied one it is gone, the pool says so, and takes new jobs.
 import assert from 'node:assert/strict';
+import { cpSync, renameSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JobEvent, decodeJson, eventSchema } from '../../shared/wire/reports.js';
@@ -42,6 +43,14 @@ async function ends({ pool, undisturbed }: Scene, job: string): Promise<void> {
   await checkHistory(pool, job, result);
 }
 
+async function stepReached(pool: TestPool, job: string, step: number): Promise<void> {
+  for (;;) {
+    const { summary } = await pool.request(pool.names.service.describe, { job });
+    if ((summary as { step: number }).step >= step) return;
+    await sleep(20);
+  }
+}
+
 async function terminated(processes: readonly TestProcess[]): Promise<void> {
   for (const one of [...processes].reverse()) await one.terminate();
 }
@@ -81,6 +90,26 @@ describe('a nats-server', () => {
     await sleep(2500);
     await all.pool.server.kill('SIGCONT');
     await ends(all, job);
+    await terminated(all.processes);
+  });
+
+  it('that has lost its last seconds, as in a power cut, is gone on with from what it has', async (t) => {
+    const all = await scene(t, 2);
+    const { server } = all.pool;
+    const copy = `${server.storeDir}-earlier`;
+    const job = await all.pool.submit(spec);
+    await sleep(500);
+    await server.kill('SIGTERM');
+    cpSync(server.storeDir, copy, { recursive: true });
+    await server.restart();
+    await stepReached(all.pool, job, 30);
+    await server.kill('SIGKILL');
+    server.wipe();
+    renameSync(copy, server.storeDir);
+    await server.restart();
+    await ends(all, job);
+    const log = all.processes.map((one) => one.log()).join('');
+    assert.match(log, /another coordinator wrote to the ledger|no longer leading/);
     await terminated(all.processes);
   });
 
