@@ -20,10 +20,12 @@ import { encodeJson } from '../../shared/wire/reports.js';
 import { describeObjective } from '../../worker/objectives/describe.js';
 import { loadObjectives } from '../../worker/objectives/load.js';
 import { Replica } from '../../worker/replica/replica.js';
-import { type TestPool, withPool } from '../support/pool.js';
+import { type TestPool, stepReached, withPool } from '../support/pool.js';
 import { coordinatorProcess, workerProcess } from '../support/processes.js';
 
 const POPULATION = 64;
+/** Milliseconds of a replayed step up to which 5 s hold as they stand. */
+const UNHURRIED = 12;
 
 interface Written {
   readonly job: string;
@@ -153,7 +155,7 @@ describe('a worker that comes late', () => {
     await (await pool.bus.keyValue(pool.names.buckets.jobs)).delete('probe');
     const cost = replayCost(probe.genesis);
     // A snapshot is due once a second of replay has gathered; the newest may be twice as old while one is being written.
-    const live = Math.max(50, Math.ceil(2000 / cost));
+    const live = Math.max(20, Math.ceil(2000 / cost));
     const { job, genesis, replica, steps } = await writeJob(pool, 'long', {
       dimension: 100_000,
       steps: 5099,
@@ -185,7 +187,9 @@ describe('a worker that comes late', () => {
     );
     assert.equal(result.status, 'succeeded');
     assert.equal(result.steps, steps + 3);
-    assert.ok(milliseconds < 5000, `${milliseconds} ms`);
+    // On two free cores a step of replay takes about 6 ms; a machine that is busier or slower gets its share more time.
+    const allowed = 5000 * Math.max(1, cost / UNHURRIED);
+    assert.ok(milliseconds < allowed, `${milliseconds} ms, allowed are ${allowed}`);
 
     // The state is what the snapshot, the replayed steps and the three new ones give.
     for await (const { payload } of pool.store.records(job, head + 1)) {
@@ -249,19 +253,21 @@ describe('a worker that comes late', () => {
       seed: 'snapshots',
       method: { name: 'es', population: POPULATION, sigma: 0.1, learningRate: 0.05 },
       objective: { name: 'sphere', dimension: 100_000 },
-      stop: { wallClock: '12s' },
+      stop: { steps: 100_000 },
     });
     let made = await pool.store.snapshotsOf(job);
     const begun = performance.now();
-    while (made.length === 0 && performance.now() - begun < 11_000) {
+    while (made.length === 0 && performance.now() - begun < 40_000) {
       await new Promise((resolve) => setTimeout(resolve, 200));
       made = await pool.store.snapshotsOf(job);
     }
     assert.ok(made.length > 0, 'a second of replay has gathered, and a snapshot was written');
     await first.kill();
     await workerProcess(t, pool.server.url, 'second', { threads: 2 });
+    await stepReached(pool, job, (made[0]?.step ?? 0) + 20);
+    await pool.control(job, 'stop');
     const result = await pool.result(job, 30_000);
-    assert.equal(result.status, 'succeeded');
+    assert.equal(result.status, 'stopped');
     const snapshots = await pool.store.snapshotsOf(job);
     t.diagnostic(`${result.steps} steps, snapshots at ${snapshots.map(({ step }) => step).join(', ')}`);
     assert.ok(snapshots.length <= 2, 'two are kept');

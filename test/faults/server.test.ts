@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JobEvent, decodeJson, eventSchema } from '../../shared/wire/reports.js';
 import { checkHistory } from '../support/history.js';
-import { type TestPool, withPool } from '../support/pool.js';
+import { type TestPool, stepReached, withPool } from '../support/pool.js';
 import { type TestProcess, coordinatorProcess, workerProcess } from '../support/processes.js';
 
 const spec = {
@@ -41,14 +41,6 @@ async function ends({ pool, undisturbed }: Scene, job: string): Promise<void> {
   assert.equal(result.status, 'succeeded');
   assert.equal(result.digest, undisturbed);
   await checkHistory(pool, job, result);
-}
-
-async function stepReached(pool: TestPool, job: string, step: number): Promise<void> {
-  for (;;) {
-    const { summary } = await pool.request(pool.names.service.describe, { job });
-    if ((summary as { step: number }).step >= step) return;
-    await sleep(20);
-  }
 }
 
 async function terminated(processes: readonly TestProcess[]): Promise<void> {

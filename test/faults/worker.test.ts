@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkHistory } from '../support/history.js';
-import { type TestPool, withPool } from '../support/pool.js';
+import { type TestPool, stepReached, withPool } from '../support/pool.js';
 import { coordinatorProcess, workerProcess } from '../support/processes.js';
 import { suite } from '../support/suite.js';
 
@@ -40,19 +40,11 @@ describe('a worker', () => {
     await checkHistory(pool, job, result);
   }
 
-  async function stepReached(job: string, step: number): Promise<void> {
-    for (;;) {
-      const { summary } = await pool.request(pool.names.service.describe, { job });
-      if ((summary as { step: number }).step >= step) return;
-      await sleep(20);
-    }
-  }
-
   it('killed in mid-round leaves its units to another', async (t) => {
     const victim = await workerProcess(t, pool.server.url, 'victim');
     const other = await workerProcess(t, pool.server.url, 'other');
     const job = await pool.submit(spec);
-    await stepReached(job, 3);
+    await stepReached(pool, job, 3);
     await victim.kill();
     await ends(job);
     await other.terminate();
@@ -61,7 +53,7 @@ describe('a worker', () => {
   it('that was the only one may be replaced later', async (t) => {
     const victim = await workerProcess(t, pool.server.url, 'alone');
     const job = await pool.submit(spec);
-    await stepReached(job, 3);
+    await stepReached(pool, job, 3);
     await victim.kill();
     await sleep(4000);
     const { summary } = await pool.request(pool.names.service.describe, { job });
@@ -76,7 +68,7 @@ describe('a worker', () => {
     const sleeper = await workerProcess(t, pool.server.url, 'sleeper');
     const other = await workerProcess(t, pool.server.url, 'awake');
     const job = await pool.submit(spec);
-    await stepReached(job, 3);
+    await stepReached(pool, job, 3);
     sleeper.signal('SIGSTOP');
     await ends(job);
     await sleep(3500);
@@ -86,9 +78,9 @@ describe('a worker', () => {
       ['awake'],
     );
     const second = await pool.submit({ ...spec, stop: { steps: 40 } });
-    await stepReached(second, 2);
+    await stepReached(pool, second, 2);
     sleeper.signal('SIGCONT');
-    await stepReached(second, 20);
+    await stepReached(pool, second, 20);
     const { workers } = await pool.request(pool.names.service.describe, { job: second });
     assert.deepEqual(
       (workers as { worker: string; ready: boolean }[]).map(({ worker, ready }) => [worker, ready]),
@@ -106,7 +98,7 @@ describe('a worker', () => {
   it('stopped for less than its heartbeats costs no unit', async (t) => {
     const sleeper = await workerProcess(t, pool.server.url, 'napping');
     const job = await pool.submit(spec);
-    await stepReached(job, 3);
+    await stepReached(pool, job, 3);
     sleeper.signal('SIGSTOP');
     await sleep(1500);
     sleeper.signal('SIGCONT');
@@ -118,7 +110,7 @@ describe('a worker', () => {
     const leaving = await workerProcess(t, pool.server.url, 'leaving');
     const staying = await workerProcess(t, pool.server.url, 'staying');
     const job = await pool.submit(spec);
-    await stepReached(job, 3);
+    await stepReached(pool, job, 3);
     await leaving.terminate();
     const { workers } = await pool.request(pool.names.service.describe, { job });
     assert.deepEqual(

@@ -1,7 +1,7 @@
 // A whole pool in the test's own process on a real nats-server: coordinators and workers as the CLI makes them, only
 // without processes of their own. Everything is ended with the test.
 import { Coordinator } from '../../coordinator/service.js';
-import type { Bus } from '../../shared/bus/port.js';
+import type { Bus, Subscription } from '../../shared/bus/port.js';
 import { connectNats } from '../../shared/bus/nats/connect.js';
 import { asSeedcastError } from '../../shared/errors.js';
 import { parseJob } from '../../shared/job/parse.js';
@@ -117,18 +117,26 @@ export async function withPool(t: Lasting, options: { readonly log?: boolean } =
           () => reject(new Error(`job ${job} has no result after ${timeout} ms`)),
           timeout,
         );
-        const done = bus.streams.follow(
-          all.streams.events,
-          all.job(job).event,
-          ({ payload }) => {
-            const event = readable(payload);
-            if (event?.type !== 'result') return;
-            clearTimeout(timer);
-            resolve(resultSchema.parse(event.details));
-            void done.then((subscription) => subscription.unsubscribe());
-          },
-          { from: 1 },
-        );
+        const follow = (): Promise<Subscription> =>
+          bus.streams.follow(
+            all.streams.events,
+            all.job(job).event,
+            ({ payload }) => {
+              const event = readable(payload);
+              const result = resultSchema.safeParse(event?.details);
+              if (event?.type !== 'result' || !result.success) return;
+              clearTimeout(timer);
+              resolve(result.data);
+              void done.then((subscription) => subscription.unsubscribe());
+            },
+            { from: 1 },
+          );
+        // A store that was emptied a moment ago has no stream of events until its leader makes it.
+        const done = follow().catch(async () => {
+          await new Promise((again) => setTimeout(again, 1000));
+          return follow();
+        });
+        done.catch(reject);
       });
     },
     async events(job) {
@@ -138,6 +146,15 @@ export async function withPool(t: Lasting, options: { readonly log?: boolean } =
       return list;
     },
   };
+}
+
+/** Resolves once the job has taken so many steps. */
+export async function stepReached(pool: TestPool, job: string, step: number): Promise<void> {
+  for (;;) {
+    const { summary } = await pool.request(pool.names.service.describe, { job });
+    if ((summary as { step: number }).step >= step) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Null for what is no event: anyone may write to the stream. */

@@ -81,7 +81,7 @@ export function cliProcess(t: Lasting, args: readonly string[]): TestProcess {
 }
 
 function start(t: Lasting, args: readonly string[], env: NodeJS.ProcessEnv, probe: boolean): TestProcess {
-  const flags = probe ? ['--expose-gc', '--import', PROBE] : [];
+  const flags = probe ? ['--expose-gc', '--max-semi-space-size=2', '--import', PROBE] : [];
   const child = spawn(process.execPath, [...flags, MAIN, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...env },
