@@ -71,7 +71,7 @@ export function createProgram(host: Host): Command {
     .showSuggestionAfterError(true)
     .addHelpText(
       'after',
-      '\nA first job:\n  seedcast init antenna && cd antenna && seedcast run job.yaml --objectives objective.mjs\n',
+      '\nA first job:\n  seedcast init antenna && cd antenna && seedcast run job.yaml --objectives objective.ts\n',
     );
   for (const verb of VERBS) verb(program, host);
   for (const command of program.commands) {

@@ -7,7 +7,7 @@ import { checkStorage, estimateJob } from '../shared/job/estimate.js';
 import { NO_PARENT, encodeRecord } from '../shared/ledger/records.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
 import { methodNamed } from '../shared/methods/registry.js';
-import { replicaBytes } from '../shared/methods/shape.js';
+import { checkTensors, replicaBytes } from '../shared/methods/shape.js';
 import type { ObjectiveDescription } from '../shared/objectives/types.js';
 import { askReply, placementMessage, type ResultMessage } from '../shared/wire/messages.js';
 import { toHex } from '../shared/wire/codec.js';
@@ -186,6 +186,7 @@ export class JobBook {
     try {
       const description = await this.describeObjective(entry);
       if (description === null) return;
+      checkTensors({ spec: entry.spec, objective: description });
       await this.checkRoom(entry, description);
       await this.writeGenesis(entry, description);
     } finally {

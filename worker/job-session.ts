@@ -17,6 +17,8 @@ import { SnapshotPacer } from './snapshot-pacer.js';
 const REPLAY_BATCH = 512;
 /** Milliseconds before loading or reading is tried again. */
 const AGAIN = 500;
+/** Milliseconds between two times that a replica is built again. */
+const REBUILD_AGAIN = 2000;
 
 const NO_FIGURES = { signal: null, relativeStep: null };
 
@@ -51,6 +53,7 @@ export class JobSession {
   private single = false;
   /** The plan's first worker writes the snapshots. */
   private writesSnapshots = false;
+  private loadedAt = Number.NEGATIVE_INFINITY;
   /** Grows with every load, so that what belongs to an earlier replica is ignored. */
   private load = 0;
 
@@ -203,6 +206,10 @@ export class JobSession {
   // --- loading and following ---------------------------------------------------------------------------------------
 
   private async loadReplica(load: number, verified: boolean): Promise<void> {
+    // A replica that goes wrong at once again must not keep the machine busy with it.
+    const wait = this.loadedAt + REBUILD_AGAIN - this.ports.clock.now();
+    if (verified && wait > 0) await new Promise<void>((resolve) => this.ports.clock.after(wait, resolve));
+    this.loadedAt = this.ports.clock.now();
     while (!this.closed && load === this.load) {
       try {
         const view = await this.tryLoad(verified);

@@ -14,6 +14,7 @@ import {
   encodeRecord,
 } from '../../shared/ledger/records.js';
 import { methodNamed } from '../../shared/methods/registry.js';
+import { checkTensors } from '../../shared/methods/shape.js';
 import type {
   Direction,
   Evaluation,
@@ -134,6 +135,7 @@ export async function minimize(
     spec.objective.options,
     typeof f === 'function' ? 'float64' : 'float32',
   );
+  checkTensors({ spec, objective: description });
   const { name: methodName, version } = methodNamed(spec.method.name);
   const genesis: GenesisRecord = {
     kind: 'genesis',

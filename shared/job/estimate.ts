@@ -5,6 +5,7 @@
 import { SeedcastError } from '../errors.js';
 import type { CompiledTensor, Dtype } from '../objectives/types.js';
 import { MAX_COEFFICIENT_BYTES } from '../ledger/limits.js';
+import { BINOMIAL_MAX, RADEMACHER_MAX } from '../random/noise.js';
 import { MAX_UNITS } from '../wire/messages.js';
 import type { JobSpec } from './spec.js';
 
@@ -136,7 +137,7 @@ function timeOf(
 
 /** Coefficients of z-score and raw shaping are rounded to at most this. */
 const COEFFICIENT_LIMIT = 2 ** 23;
-const LARGEST_NOISE = { binomial: 8, rademacher: 1 } as const;
+const LARGEST_NOISE = { binomial: BINOMIAL_MAX, rademacher: RADEMACHER_MAX } as const;
 
 /**
  * Refuses a population whose integer sums might leave the exact range of float64: directions · largest coefficient ·

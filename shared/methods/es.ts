@@ -19,15 +19,33 @@ import {
 import type { JobSpec } from '../job/spec.js';
 import type { StepUpdate } from '../ledger/records.js';
 import type { TensorArray } from '../objectives/types.js';
-import { accumulateBinomial, accumulateRademacher, fillBinomial, fillRademacher } from '../random/noise.js';
+import {
+  BINOMIAL_MAX,
+  BINOMIAL_VARIANCE,
+  RADEMACHER_MAX,
+  accumulateBinomial,
+  accumulateRademacher,
+  fillBinomial,
+  fillRademacher,
+} from '../random/noise.js';
 import { PURPOSE } from '../random/purposes.js';
 import type { Method, MethodContext, Reduction, Scratch } from './method.js';
 import { type EsOptions, scheduleValue } from './options.js';
 
 /** Standard deviation and largest magnitude of each integer noise. */
 const NOISE = {
-  binomial: { deviation: 2, largest: 8, fill: fillBinomial, accumulate: accumulateBinomial },
-  rademacher: { deviation: 1, largest: 1, fill: fillRademacher, accumulate: accumulateRademacher },
+  binomial: {
+    deviation: Math.sqrt(BINOMIAL_VARIANCE),
+    largest: BINOMIAL_MAX,
+    fill: fillBinomial,
+    accumulate: accumulateBinomial,
+  },
+  rademacher: {
+    deviation: 1,
+    largest: RADEMACHER_MAX,
+    fill: fillRademacher,
+    accumulate: accumulateRademacher,
+  },
 } as const;
 
 /** Coordinates whose sums are held at once: they stay in the first-level cache over all directions. */
@@ -47,6 +65,7 @@ function options(spec: JobSpec): EsOptions {
 export const es: Method = {
   name: 'es',
   version: 1,
+  dtypes: ['float32', 'float64'],
 
   slots(spec) {
     const { optimizer } = options(spec);

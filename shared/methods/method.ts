@@ -3,7 +3,7 @@
 import type { Key } from '../random/philox.js';
 import type { JobSpec } from '../job/spec.js';
 import type { StepUpdate } from '../ledger/records.js';
-import type { CompiledTensor, TensorArray } from '../objectives/types.js';
+import type { CompiledTensor, Dtype, TensorArray } from '../objectives/types.js';
 import type { UnitLayout } from '../wire/slices.js';
 import type { ReplicaMemory } from './memory.js';
 
@@ -34,6 +34,8 @@ export interface Method {
   readonly name: string;
   /** Bumped when the same record would give another state. */
   readonly version: number;
+  /** Types of tensors it can move. */
+  readonly dtypes: readonly Dtype[];
   /** State arrays beside the parameters, one of each tensor's shape and type. */
   slots(spec: JobSpec): readonly string[];
   /** Members a step and how many share a direction. */

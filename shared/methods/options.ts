@@ -110,7 +110,6 @@ export const methodOptions = z
   .describe('The method and its options.');
 
 export type EsOptions = DeepReadonly<z.output<typeof es>>;
-export type MethodOptions = DeepReadonly<z.output<typeof methodOptions>>;
 
 /**
  * Value of a schedule at a step (0, 1, 2, ...): the same bits on every machine, since only + − × ÷, comparisons and

@@ -1,4 +1,5 @@
 // How large a replica of a job is, from its genesis alone.
+import { SeedcastError } from '../errors.js';
 import type { Genesis } from '../ledger/records.js';
 import { type MemoryShape, memoryBytes } from './memory.js';
 import { methodNamed } from './registry.js';
@@ -14,4 +15,17 @@ export function shapeOf({ spec, objective }: Pick<Genesis, 'spec' | 'objective'>
 /** Bytes a replica of this job takes. */
 export function replicaBytes(genesis: Pick<Genesis, 'spec' | 'objective'>): number {
   return memoryBytes(shapeOf(genesis));
+}
+
+/** Refuses tensors that the job's method cannot move: SC_OBJECTIVE_OPTIONS naming each. */
+export function checkTensors({ spec, objective }: Pick<Genesis, 'spec' | 'objective'>): void {
+  const { name, dtypes } = methodNamed(spec.method.name);
+  const wrong = objective.tensors.filter(({ dtype }) => !dtypes.includes(dtype));
+  if (wrong.length === 0) return;
+  const list = wrong.map((tensor) => `${tensor.name} (${tensor.dtype})`).join(', ');
+  throw new SeedcastError(
+    'SC_OBJECTIVE_OPTIONS',
+    `method ${name} moves tensors of ${dtypes.join(' and ')}; objective ${objective.name} has ${list}`,
+    { place: { field: 'spec.method.name' }, hint: 'declare another dtype' },
+  );
 }

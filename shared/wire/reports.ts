@@ -153,7 +153,6 @@ export const submitRequestSchema = z.object({
   /** SHA-256 of uploaded start weights. */
   init: z.string().nullable(),
 });
-export type SubmitRequest = z.infer<typeof submitRequestSchema>;
 
 export const controlRequestSchema = z.object({
   job: z.string(),

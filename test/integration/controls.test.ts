@@ -168,6 +168,21 @@ describe('controls', () => {
     assert.ok(step < 30);
   });
 
+  it('refuse tensors that the method cannot move', async (t) => {
+    const pool = await withPool(t);
+    await pool.coordinator();
+    const file = join(mkdtempSync(join(tmpdir(), 'seedcast-test-')), 'whole.mjs');
+    writeFileSync(
+      file,
+      `export default { name: 'whole', direction: 'minimize', parameters: () => ({ q: { shape: [3], dtype: 'int8' } }), evaluate: () => 1 };`,
+    );
+    await pool.worker('w', { objectives: [file] });
+    await assert.rejects(
+      pool.submit({ ...spec(5), objective: { name: 'whole' } }, 'whole'),
+      /method es moves tensors of float32 and float64; objective whole has q \(int8\)/,
+    );
+  });
+
   it('refuse options that the objective refuses, and leave nothing behind', async (t) => {
     const pool = await withPool(t);
     await pool.coordinator();
