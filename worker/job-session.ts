@@ -3,6 +3,7 @@
 import type { Bus, Subscription } from '../shared/bus/port.js';
 import { SeedcastError, messageOf } from '../shared/errors.js';
 import { fold, viewAt, type LedgerView } from '../shared/ledger/fold.js';
+import type { GenesisRecord } from '../shared/ledger/records.js';
 import { type LedgerStore, snapshotEntry } from '../shared/ledger/store.js';
 import type { Clock } from '../shared/ports.js';
 import { assignMessage, planMessage, resultMessage, roundMessage } from '../shared/wire/messages.js';
@@ -39,6 +40,7 @@ export class JobSession {
   private readonly subscriptions: Subscription[] = [];
   private readonly pacer: SnapshotPacer;
   private compute: JobCompute | null = null;
+  private opening: Promise<JobCompute> | null = null;
   private closed = false;
   private ready = false;
   private problemText: string | null = null;
@@ -212,11 +214,12 @@ export class JobSession {
     this.loadedAt = this.ports.clock.now();
     while (!this.closed && load === this.load) {
       try {
-        const view = await this.tryLoad(verified);
-        if (load !== this.load) return;
+        const view = await this.tryLoad(load, verified);
+        if (view === null || load !== this.load) return;
         this.problem(null);
         return this.handle({ type: 'loaded', view });
       } catch (error) {
+        if (load !== this.load) return;
         this.problem(messageOf(error));
         await new Promise<void>((resolve) => this.ports.clock.after(AGAIN, resolve));
       }
@@ -230,16 +233,37 @@ export class JobSession {
     this.ports.onChange();
   }
 
-  private async tryLoad(verified: boolean): Promise<LedgerView> {
-    const { store, pool, clock } = this.ports;
+  /** Null when another load has begun meanwhile, or the session was closed: the replica is then not touched any more. */
+  private async tryLoad(load: number, verified: boolean): Promise<LedgerView | null> {
+    const { store, clock } = this.ports;
     const begun = clock.now();
     const { record, sequence, bytes } = await store.genesis(this.job);
+    if (load !== this.load) return null;
     this.single = record.spec.scalars === 'float32';
-    this.compute ??= await JobCompute.open(
+    const compute = await this.openCompute(record);
+    const snapshot = await (verified ? store.verifiedSnapshot(this.job) : store.nearestSnapshot(this.job));
+    if (load !== this.load) return null;
+    if (snapshot !== null) {
+      await compute.restore(snapshot.position.steps, snapshot.bytes);
+      this.pacer.loaded(clock.now() - begun);
+      return viewAt(record, snapshot.position);
+    }
+    const weights = await startWeights(this.ports.bus.blobs, record);
+    if (load !== this.load) return null;
+    await compute.initialise(weights);
+    this.pacer.loaded(clock.now() - begun);
+    const first = fold(null, bytes, sequence);
+    if (!first.accepted) throw new SeedcastError('SC_LEDGER_CORRUPT', `job ${this.job}: ${first.reason}`);
+    return first.view;
+  }
+
+  /** Once, however many loads wait for it; again when it failed. */
+  private async openCompute(record: GenesisRecord): Promise<JobCompute> {
+    this.opening ??= JobCompute.open(
       this.job,
       record,
-      pool,
-      clock,
+      this.ports.pool,
+      this.ports.clock,
       this.ports.limitsOf(record.objective.name),
       (generation, batch) => {
         this.evaluated += batch.scalars.length;
@@ -250,17 +274,13 @@ export class JobSession {
         this.handle({ type: 'rebuild' });
       },
     );
-    const snapshot = await (verified ? store.verifiedSnapshot(this.job) : store.nearestSnapshot(this.job));
-    if (snapshot !== null) {
-      await this.compute.restore(snapshot.position.steps, snapshot.bytes);
-      this.pacer.loaded(clock.now() - begun);
-      return viewAt(record, snapshot.position);
+    const { opening } = this;
+    try {
+      return (this.compute = await opening);
+    } catch (error) {
+      if (this.opening === opening) this.opening = null;
+      throw error;
     }
-    await this.compute.initialise(await startWeights(this.ports.bus.blobs, record));
-    this.pacer.loaded(clock.now() - begun);
-    const first = fold(null, bytes, sequence);
-    if (!first.accepted) throw new SeedcastError('SC_LEDGER_CORRUPT', `job ${this.job}: ${first.reason}`);
-    return first.view;
   }
 
   private async fetch(load: number, from: number): Promise<void> {
@@ -317,6 +337,7 @@ export class JobSession {
     this.closed = true;
     this.load++;
     for (const subscription of this.subscriptions) subscription.unsubscribe();
-    await this.compute?.close();
+    const compute = await this.opening?.catch(() => null);
+    await compute?.close();
   }
 }

@@ -48,6 +48,7 @@ export class JobCompute {
   private readonly control: Int32Array;
   private readonly replica: Replica;
   private tail: Promise<unknown> = Promise.resolve();
+  private closed = false;
   private evaluation: Evaluation | null = null;
   private last: { readonly step: number; readonly update: StepUpdate } | null = null;
   private readonly busyThreads = new Set<number>();
@@ -80,7 +81,19 @@ export class JobCompute {
   ): Promise<JobCompute> {
     const compute = new JobCompute(job, genesis, pool, clock, limits, onEvaluated, onProblem);
     const control = compute.control.buffer as SharedArrayBuffer;
-    await pool.openJob({ op: 'open', job, genesis: encodeRecord(genesis), memory: compute.memory, control });
+    try {
+      await pool.openJob({
+        op: 'open',
+        job,
+        genesis: encodeRecord(genesis),
+        memory: compute.memory,
+        control,
+      });
+    } catch (error) {
+      // Some threads may have opened it, and one that is replaced would open it again.
+      await pool.closeJob(job);
+      throw error;
+    }
     return compute;
   }
 
@@ -303,15 +316,21 @@ export class JobCompute {
   }
 
   private inOrder<T>(task: () => Promise<T> | T): Promise<T> {
-    const result = this.tail.then(task);
-    this.tail = result.catch((error: unknown) =>
-      this.onProblem(error instanceof Error ? error.message : String(error)),
-    );
+    const result = this.tail.then(() => {
+      if (this.closed) throw new ThreadLost(`job ${this.job} is closed`, false);
+      return task();
+    });
+    this.tail = result.catch((error: unknown) => {
+      if (!this.closed) this.onProblem(messageOf(error));
+    });
     return result;
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.abandon();
+    // What waits in line would else find, by its name, the replica that is opened next.
+    await this.tail;
     await this.pool.closeJob(this.job);
   }
 }
