@@ -7,14 +7,16 @@ import type { Names } from '../shared/wire/subjects.js';
 
 /** Milliseconds without a heartbeat (sent every second) after which a worker counts as gone. */
 const GONE_AFTER = 3000;
+/** Milliseconds after which a worker that still says to be ready is told again to build a replica anew. */
+const REBUILD_AGAIN = 3000;
 /** Milliseconds a worker may take to describe an objective: loading a data set is part of it. */
 const DESCRIBE_TIMEOUT = 15_000;
 
 interface Member {
   heartbeat: Heartbeat;
   seenAt: number;
-  /** Jobs whose replica it was told to build again, until it has said that it is not ready. */
-  readonly rebuilding: Set<string>;
+  /** Jobs whose replica it was told to build again, and when, until it has said that it is not ready. */
+  readonly rebuilding: Map<string, number>;
 }
 
 export class Fleet {
@@ -25,12 +27,12 @@ export class Fleet {
   heard(heartbeat: Heartbeat, now: number): void {
     const member = this.members.get(heartbeat.worker);
     if (member === undefined) {
-      this.members.set(heartbeat.worker, { heartbeat, seenAt: now, rebuilding: new Set() });
+      this.members.set(heartbeat.worker, { heartbeat, seenAt: now, rebuilding: new Map() });
       return;
     }
     member.heartbeat = heartbeat;
     member.seenAt = now;
-    for (const job of member.rebuilding)
+    for (const job of member.rebuilding.keys())
       if (heartbeat.jobs[job]?.ready !== true) member.rebuilding.delete(job);
   }
 
@@ -55,8 +57,14 @@ export class Fleet {
     return member?.heartbeat.jobs[job]?.ready === true && !member.rebuilding.has(job);
   }
 
-  markRebuilding(worker: string, job: string): void {
-    this.members.get(worker)?.rebuilding.add(job);
+  markRebuilding(worker: string, job: string, now: number): void {
+    this.members.get(worker)?.rebuilding.set(job, now);
+  }
+
+  /** Jobs that it was told to build again and still says to be ready for: the order is lost, or the heartbeat that answered it. */
+  notRebuilding(worker: string, now: number): string[] {
+    const told = this.members.get(worker)?.rebuilding ?? new Map<string, number>();
+    return [...told].filter(([, at]) => now - at >= REBUILD_AGAIN).map(([job]) => job);
   }
 
   /**

@@ -185,9 +185,10 @@ export class JobBook {
     entry.preparing = true;
     try {
       const description = await this.describeObjective(entry);
-      if (description === null) return;
+      if (description === null || this.isDropped(entry)) return;
       checkTensors({ spec: entry.spec, objective: description });
       await this.checkRoom(entry, description);
+      if (this.isDropped(entry)) return;
       await this.writeGenesis(entry, description);
     } finally {
       entry.preparing = false;
@@ -195,8 +196,15 @@ export class JobBook {
     }
   }
 
+  /** It was cancelled or deleted while a worker described its objective. */
+  private isDropped(entry: JobEntry): boolean {
+    const { job, state } = entry.record;
+    return this.jobs.get(job) !== entry || TERMINAL.includes(state);
+  }
+
   /** A worker that came later refuses the job's objective or options: it cannot run. */
   private refuse(entry: JobEntry, reason: string): void {
+    if (this.isDropped(entry)) return;
     this.tell(entry, reason);
     this.saveSoon(entry, { state: 'failed', reason });
   }
@@ -267,7 +275,7 @@ export class JobBook {
     const { job } = entry.record;
     const { clock, bus, log, holder } = this.options;
     const ledger = await this.store.foldAll(job);
-    if (ledger === null || this.stopped) return;
+    if (ledger === null || this.stopped || this.jobs.get(job) !== entry) return;
     const core = new JobCore(
       {
         holder,
@@ -286,7 +294,7 @@ export class JobBook {
       failpoint: this.options.failpoint ?? (() => undefined),
       onEnded: () => this.ended(entry),
       onDeposed: () => this.deposed(entry),
-      onRebuild: (id, workers) => this.rebuild(id, workers),
+      onRebuild: (id, workers) => this.rebuild([id], workers),
     });
     entry.runner = runner;
     entry.ready = '';
@@ -384,6 +392,9 @@ export class JobBook {
     // A placement is sent once, and may be lost.
     if (placed !== undefined && (placed.length !== held.length || placed.some((job) => !held.includes(job))))
       this.sendPlacement(heartbeat.worker, []);
+    const { worker } = heartbeat;
+    const untouched = this.fleet.notRebuilding(worker, this.options.clock.now());
+    if (untouched.length > 0) this.rebuild(untouched, [worker]);
     for (const [job, { ready, signal, relativeStep }] of Object.entries(heartbeat.jobs)) {
       if (ready) this.jobs.get(job)?.runner?.figures.heard(signal, relativeStep);
     }
@@ -486,10 +497,11 @@ export class JobBook {
     this.saveSoon(entry, { reason });
   }
 
-  private rebuild(job: string, workers: readonly string[]): void {
+  private rebuild(jobs: readonly string[], workers: readonly string[]): void {
+    const now = this.options.clock.now();
     for (const worker of workers) {
-      this.fleet.markRebuilding(worker, job);
-      this.sendPlacement(worker, [job]);
+      for (const job of jobs) this.fleet.markRebuilding(worker, job, now);
+      this.sendPlacement(worker, jobs);
     }
   }
 
@@ -526,16 +538,24 @@ export class JobBook {
     };
     if (request.action === 'delete') {
       if (!ended && state !== 'pending') refuse(`is ${state}; cancel it first`);
-      await this.store.deleteJob(record.job);
-      await this.bucket.delete(record.job);
-      runner?.stop();
+      // First, so that nothing begins it meanwhile.
       this.jobs.delete(record.job);
+      runner?.stop();
+      entry.runner = null;
+      try {
+        await this.store.deleteJob(record.job);
+        await this.bucket.delete(record.job);
+      } catch (error) {
+        this.jobs.set(record.job, entry);
+        throw error;
+      }
       return { job: record.job, state };
     }
     if (request.action === 'extend') {
       if (!ended) refuse(`is ${state}; only an ended job can be extended`);
       const stop = checkedStop(request.stop);
       if (runner === null) await this.openRunner(entry, false);
+      if (entry.runner === null) refuse('never began');
       await this.save(entry, { state: 'running', reason: null, request: null, result: null });
       entry.runner?.control({ action: 'extend', stop });
       return { job: record.job, state: 'running' };
@@ -544,7 +564,12 @@ export class JobBook {
     if (runner === null) {
       if (request.action !== 'cancel' && request.action !== 'stop')
         refuse(`is pending: ${this.reasonOf(entry) ?? ''}`);
-      await this.save(entry, { state: 'cancelled', reason: 'cancelled before it began' });
+      // The request, for a genesis that is on its way: the job then begins and is cancelled at once.
+      await this.save(entry, {
+        state: 'cancelled',
+        reason: 'cancelled before it began',
+        request: 'cancel',
+      });
       return { job: record.job, state: 'cancelled' };
     }
     // Kept until the ledger shows it: this leader may die before it does.
