@@ -377,7 +377,9 @@ export class JobCore {
     if (this.phase !== 'collecting' || round?.matches(result) !== true) return;
     // Computed by a replica that is known to be wrong.
     if (this.rebuilding.has(result.worker)) return;
-    this.planner.measure(result.worker, countUnits(result.ranges), result.busy);
+    // The speed of a worker that has gone would weigh on the mean for ever.
+    if (this.ready.includes(result.worker))
+      this.planner.measure(result.worker, countUnits(result.ranges), result.busy);
     const { retry, fresh } = round.accept(result);
     // Repeats are no sign that a worker is at work, nor that all follow this round.
     if (fresh + retry.length > 0) {

@@ -1,5 +1,5 @@
-// How the units of a round are shared: in proportion to measured speed, re-planned only when it pays; and who takes over
-// whose tail. Pure: times come in as arguments.
+// How the units of a round are shared: in proportion to measured speed, re-planned only when it pays. Pure: times come in
+// as arguments.
 import { type PlanMessage } from '../../shared/wire/messages.js';
 import { type UnitLayout, fittedShares } from '../../shared/wire/slices.js';
 
@@ -9,6 +9,8 @@ const BLEND = 0.25;
 const TOLERANCE = 0.08;
 /** Milliseconds between re-plans that only adjust speed: a changed set of workers re-plans at once. */
 const SETTLE = 250;
+/** Milliseconds of evaluation that a result says at least: speeds stay finite, whatever a worker claims. */
+const LEAST_BUSY = 1e-3;
 
 export class Planner {
   /** Units a millisecond. */
@@ -26,7 +28,7 @@ export class Planner {
 
   measure(worker: string, units: number, busy: number): void {
     if (units === 0 || !(busy > 0)) return;
-    const rate = units / busy;
+    const rate = units / Math.max(busy, LEAST_BUSY);
     const before = this.rates.get(worker);
     this.rates.set(worker, before === undefined ? rate : before + BLEND * (rate - before));
   }

@@ -29,7 +29,7 @@ export const heartbeatSchema = z.object({
   /** Replicas it may hold, and bytes for them. */
   capacity: z.object({ jobs: z.number(), memoryBytes: z.number() }),
   /** Objective name → SHA-256 of its code. */
-  objectives: z.record(z.string(), z.string()),
+  objectives: z.record(z.string(), z.string().max(64)),
   jobs: z.record(
     z.string(),
     z.object({
