@@ -26,6 +26,8 @@ const TICK = 250;
 const ASK_TIMEOUT = 2000;
 /** Milliseconds that draining waits for evaluations under way. */
 const DRAIN = 5000;
+/** Milliseconds that closing the jobs may take. */
+const CLOSE = 2000;
 
 export interface WorkerOptions {
   readonly bus: Bus;
@@ -262,7 +264,11 @@ export class WorkerAgent {
     this.currentState = 'stopped';
     for (const cancel of this.cancelTimers) cancel();
     for (const subscription of this.subscriptions) subscription.unsubscribe();
-    await Promise.all([...this.sessions.values()].map((session) => session.close()));
+    // A thread that hangs in user code never closes its job; ending the threads does.
+    await Promise.race([
+      Promise.all([...this.sessions.values()].map((session) => session.close())),
+      new Promise<void>((resolve) => clock.after(CLOSE, resolve)),
+    ]);
     await this.pool.close();
     await bus.flush().catch(() => undefined);
   }
