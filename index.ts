@@ -1,9 +1,10 @@
 // The library: `import { minimize, Pool, defineObjective } from 'seedcast'`.
 import type {
+  ArraysOf,
   Evaluation,
   EvaluationContext,
   ObjectiveDefinition,
-  TensorDeclaration,
+  TensorDeclarations,
 } from './shared/objectives/types.js';
 import type { MinimizeOptions, MinimizeResult, ObjectiveFunction } from './cli/library/minimize.js';
 
@@ -12,6 +13,7 @@ export { SpecError, type SpecIssue } from './shared/job/issues.js';
 export type { JobFile, JobSpec } from './shared/job/spec.js';
 export {
   defineObjective,
+  type ArraysOf,
   type AuxiliaryDeclaration,
   type Direction,
   type Dtype,
@@ -24,6 +26,7 @@ export {
   type Point,
   type TensorArray,
   type TensorDeclaration,
+  type TensorDeclarations,
 } from './shared/objectives/types.js';
 export type { JobResult, JobState, Progress } from './shared/wire/reports.js';
 export {
@@ -41,24 +44,19 @@ export type {
   ObjectiveFunction,
 } from './cli/library/minimize.js';
 
-/** Arrays of these declarations, as a bare function of `minimize` is given them. */
-export type ArraysOf<P extends Readonly<Record<string, TensorDeclaration>>> = {
-  [K in keyof P]: P[K] extends { readonly dtype: 'float32' }
-    ? Float32Array
-    : P[K] extends { readonly dtype: 'int8' }
-      ? Int8Array
-      : Float64Array;
-};
-
 /**
  * Optimises `f` in this process, without NATS: see MinimizeOptions and MinimizeResult.
  * @param f a function of named arrays (float64 unless `parameters` say otherwise), an objective made by `defineObjective`, or
  *   the name of a built-in objective.
  * @throws SpecError for bad options, SC_OBJECTIVE_OPTIONS and SC_OBJECTIVE_FILE for a faulty objective, SC_JOB_FAILED.
  */
-export async function minimize<const P extends Readonly<Record<string, TensorDeclaration>>>(
-  f: (parameters: ArraysOf<P>, context: EvaluationContext) => Evaluation | Promise<Evaluation>,
+export async function minimize<const P extends TensorDeclarations>(
+  f: (parameters: ArraysOf<P, 'float64'>, context: EvaluationContext) => Evaluation | Promise<Evaluation>,
   options: MinimizeOptions & { readonly parameters: P },
+): Promise<MinimizeResult & { readonly parameters: ArraysOf<P, 'float64'> }>;
+export async function minimize<Resource, P extends TensorDeclarations>(
+  f: ObjectiveDefinition<Resource, P>,
+  options: MinimizeOptions,
 ): Promise<MinimizeResult & { readonly parameters: ArraysOf<P> }>;
 export async function minimize(
   f: ObjectiveDefinition | string,

@@ -97,7 +97,7 @@ function typescript(name: string): string {
   return javascript(name)
     .replace(
       'evaluate: ({ a, b, w }, { seed, options }) => {',
-      'evaluate: (parameters, { seed, options }) => {\n    const [a = 0, b = 0, w = 0] = [parameters.a?.[0], parameters.b?.[0], parameters.w?.[0]];\n    const samples = Number(options.samples);',
+      'evaluate: ({ a: [a = 0], b: [b = 0], w: [w = 0] }, { seed, options }) => {\n    const samples = Number(options.samples);',
     )
     .replaceAll('options.samples;', 'samples;')
     .replace('i < options.samples', 'i < samples')

@@ -8,12 +8,7 @@ const ANGLES = 256;
 /** Half width of the main lobe in u = sin(angle): what lies beyond counts as side lobe. */
 const MAIN_LOBE = 0.16;
 
-interface Options {
-  readonly tolerance: number;
-  readonly builds: number;
-}
-
-export default defineObjective<Options>({
+export default defineObjective({
   name: 'antenna',
   direction: 'minimize',
   validate: ({ tolerance = 0.02, builds = 4, ...rest }) => {
@@ -26,14 +21,14 @@ export default defineObjective<Options>({
     return { tolerance, builds };
   },
   parameters: () => ({ x: { shape: [ELEMENTS / 2], dtype: 'float32', init: { kind: 'zeros' } } }),
-  setup: (options) => options as unknown as Options,
+  setup: ({ tolerance, builds }) => ({ tolerance: Number(tolerance), builds: Number(builds) }),
   evaluate: ({ x }, { seed, resource: { tolerance, builds } }) => {
     const random = generator(seed);
     let sum = 0;
     for (let build = 0; build < builds; build++) {
       const amplitude = Array.from(
         { length: ELEMENTS },
-        (_, i) => Math.exp(x?.[Math.min(i, ELEMENTS - 1 - i)] ?? 0) * (1 + tolerance * random()),
+        (_, i) => Math.exp(x[Math.min(i, ELEMENTS - 1 - i)] ?? 0) * (1 + tolerance * random()),
       );
       const phase = Array.from({ length: ELEMENTS }, () => 1.75 * tolerance * random());
       sum += sideLobe(amplitude, phase);

@@ -41,6 +41,29 @@ export interface CompiledTensor {
 
 export type TensorArray = Float32Array | Float64Array | Int8Array;
 
+/** Tensors by name, in the order of the state. */
+export type TensorDeclarations = Readonly<Record<string, TensorDeclaration>>;
+
+interface Arrays {
+  readonly float32: Float32Array;
+  readonly float64: Float64Array;
+  readonly int8: Int8Array;
+}
+
+type ArrayOf<T, Default extends Dtype> = T extends TensorDeclaration
+  ? Arrays['dtype' extends keyof T
+      ? (undefined extends T['dtype'] ? Default : never) | NonNullable<T['dtype']>
+      : Default]
+  : T;
+
+/**
+ * The arrays of these declarations by name: of the `dtype` that each has, of `Default` where it names none. Declarations whose
+ * names or types the compiler cannot see give `TensorArray`.
+ */
+export type ArraysOf<P extends TensorDeclarations, Default extends Dtype = 'float32'> = {
+  -readonly [K in keyof P]: ArrayOf<P[K], Default>;
+};
+
 export type OptionValue =
   string | number | boolean | null | readonly OptionValue[] | { readonly [key: string]: OptionValue };
 export type ObjectiveOptions = Readonly<Record<string, OptionValue>>;
@@ -82,27 +105,22 @@ export interface EvaluationFailure {
   readonly final?: boolean;
 }
 
-export interface ObjectiveDefinition<Resource = unknown> {
+export interface ObjectiveDefinition<Resource = unknown, P extends TensorDeclarations = TensorDeclarations> {
   /** ^[A-Za-z0-9_-]{1,64}$; what jobs name. */
   readonly name: string;
   /** Fitness is always reported in the objective's own units; this says which way is better. */
   readonly direction: Direction;
   /** The tensors, in the order of the state; options are as `validate` returned them. May read a file for its shapes. */
-  parameters(
-    options: ObjectiveOptions,
-  ): Readonly<Record<string, TensorDeclaration>> | Promise<Readonly<Record<string, TensorDeclaration>>>;
+  parameters(options: ObjectiveOptions): P | Promise<P>;
   /** Data files that a value depends on, absolute paths; their contents enter the code hash. */
   files?(options: ObjectiveOptions): readonly string[];
   /** Throws to refuse options; returns options with defaults filled in, or nothing. */
   validate?(options: ObjectiveOptions): ObjectiveOptions | undefined;
-  evaluate?(
-    parameters: Record<string, TensorArray>,
-    context: EvaluationContext<Resource>,
-  ): Evaluation | Promise<Evaluation>;
+  evaluate?(parameters: ArraysOf<P>, context: EvaluationContext<Resource>): Evaluation | Promise<Evaluation>;
   /** A whole slice at once; results in the order given. Preferred over `evaluate` when both are there. */
   evaluateMany?(
     members: readonly {
-      readonly parameters: Record<string, TensorArray>;
+      readonly parameters: ArraysOf<P>;
       readonly context: EvaluationContext<Resource>;
     }[],
   ): readonly (Evaluation | EvaluationFailure)[] | Promise<readonly (Evaluation | EvaluationFailure)[]>;
@@ -134,9 +152,12 @@ export interface ObjectiveDescription {
   readonly code: string;
 }
 
-/** Identity at run time; gives an objective file its types. */
-export function defineObjective<Resource = unknown>(
-  definition: ObjectiveDefinition<Resource>,
-): ObjectiveDefinition<Resource> {
+/**
+ * Identity at run time; gives an objective file its types. `evaluate` and `evaluateMany` see the arrays that `parameters`
+ * declares and the `resource` that `setup` returns; a `parameters` or `setup` that takes an argument must stand above them.
+ */
+export function defineObjective<Resource = unknown, const P extends TensorDeclarations = TensorDeclarations>(
+  definition: ObjectiveDefinition<Resource, P>,
+): ObjectiveDefinition<Resource, P> {
   return definition;
 }

@@ -46,7 +46,7 @@ void describe('minimize', () => {
         name: 'square',
         direction: 'minimize',
         parameters: () => options.parameters,
-        evaluate: ({ x }) => evaluate(x ?? []),
+        evaluate: ({ x }) => evaluate(x),
       });
     const now = await minimize(definition(square), options);
     const later = await minimize(
@@ -127,11 +127,11 @@ void describe('Pool', () => {
       name: 'tilted',
       direction: 'minimize',
       parameters: () => ({ x: { shape: [4] } }),
-      evaluate: ({ x }) => Array.from(x ?? []).reduce((sum, v, i) => sum + (v - i) ** 2, 0),
+      evaluate: ({ x }) => x.reduce((sum, v, i) => sum + (v - i) ** 2, 0),
     });
     const here = await minimize(tilted, { seed: 3, method: METHOD, stop: { steps: 30 } });
     assert.deepEqual([result.status, result.digest], ['succeeded', here.digest]);
-    assert.deepEqual([...((await job.parameters()).x ?? [])], [...(here.parameters.x ?? [])]);
+    assert.deepEqual([...((await job.parameters()).x ?? [])], [...here.parameters.x]);
     await assert.rejects(
       pool.submit({
         apiVersion: 'seedcast/v1',
