@@ -105,9 +105,8 @@ export const es: Method = {
   },
 
   perturb(context, step, member, scratch, out) {
-    const { sigma, antithetic, noise } = options(context.spec);
-    const direction = antithetic ? member >>> 1 : member;
-    const sign = antithetic && (member & 1) === 1 ? -1 : 1;
+    const { sigma, noise } = options(context.spec);
+    const { direction, sign } = es.memberNoise(context.spec, member);
     fillNoise(context, step, direction, scratch);
     const base = context.memory.parameters(step);
     const scale = (sign * scheduleValue(sigma, step)) / NOISE[noise].deviation;
@@ -124,6 +123,20 @@ export const es: Method = {
         NOISE[noise].largest,
       );
     });
+  },
+
+  population({ spec, tensors }, step) {
+    const { sigma, noise } = options(spec);
+    const scale = scheduleValue(sigma, step) / NOISE[noise].deviation;
+    return {
+      noiseStep: step,
+      tensors: tensors.map((tensor, t) => ({ kind: 'full', noise, scale: scale * tensor.sigma, a: t })),
+    };
+  },
+
+  memberNoise(spec, member) {
+    if (!options(spec).antithetic) return { direction: member, sign: 1 };
+    return { direction: member >>> 1, sign: (member & 1) === 1 ? -1 : 1 };
   },
 
   apply(context, step, update, lo, hi) {

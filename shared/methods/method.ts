@@ -3,6 +3,7 @@
 import type { Key } from '../random/philox.js';
 import type { JobSpec } from '../job/spec.js';
 import type { StepUpdate } from '../ledger/records.js';
+import type { TensorPerturbation } from '../objectives/engine.js';
 import type { CompiledTensor, Dtype, TensorArray } from '../objectives/types.js';
 import type { UnitLayout } from '../wire/slices.js';
 import type { ReplicaMemory } from './memory.js';
@@ -30,6 +31,14 @@ export interface Scratch {
   direction: number;
 }
 
+/** How a step's members differ from the shared parameters. */
+export interface PopulationNoise {
+  /** Step word of the noise counters. */
+  readonly noiseStep: number;
+  /** One a tensor, in order. */
+  readonly tensors: readonly TensorPerturbation[];
+}
+
 export interface Method {
   readonly name: string;
   /** Bumped when the same record would give another state. */
@@ -53,6 +62,13 @@ export interface Method {
     scratch: Scratch,
     out: readonly TensorArray[],
   ): void;
+  /**
+   * The same members as `perturb` makes, described instead of written out, for objectives that evaluate a population on an
+   * engine. Members of a slice share `noiseStep` and the kinds; each has its own direction and sign.
+   */
+  population(context: MethodContext, step: number): PopulationNoise;
+  /** Direction and sign of a member. */
+  memberNoise(spec: JobSpec, member: number): { readonly direction: number; readonly sign: -1 | 1 };
   /**
    * state(step) → state(step + 1) for the coordinates [lo, hi) of all tensors laid end to end: reads the buffers of
    * `step`, writes those of `step + 1`. Tiles are disjoint, so threads may run them in any order.

@@ -1,5 +1,6 @@
 // What an objective is: the contract that users write against (`defineObjective`), and the tensors it declares.
 // No I/O here; workers load and run objectives (worker/objectives).
+import type { Engine, Population } from './engine.js';
 
 export type Direction = 'minimize' | 'maximize';
 export type Dtype = 'float32' | 'float64' | 'int8';
@@ -124,6 +125,18 @@ export interface ObjectiveDefinition<Resource = unknown, P extends TensorDeclara
       readonly context: EvaluationContext<Resource>;
     }[],
   ): readonly (Evaluation | EvaluationFailure)[] | Promise<readonly (Evaluation | EvaluationFailure)[]>;
+  /**
+   * A whole slice on the worker's engine, without any member's own arrays: `population` names the weights, `engine` adds
+   * each member's perturbation inside its operations. One result a context, in order; preferred over the other two. Every
+   * tensor must be float32 or int8 and without bounds.
+   */
+  evaluatePopulation?(
+    engine: Engine,
+    population: Population,
+    contexts: readonly EvaluationContext<Resource>[],
+  ): Promise<readonly (Evaluation | EvaluationFailure)[]>;
+  /** Bytes of working memory a member takes in `evaluatePopulation`, which bounds how many go together. Default 1 MiB. */
+  workspace?(options: ObjectiveOptions): number;
   /** Once a thread; its value is `context.resource`. */
   setup?(
     options: ObjectiveOptions,

@@ -10,6 +10,8 @@ const FUNCTIONS = [
   'validate',
   'evaluate',
   'evaluateMany',
+  'evaluatePopulation',
+  'workspace',
   'setup',
   'dispose',
   'auxiliary',
@@ -52,8 +54,12 @@ export function checkDefinition(value: unknown, file: string): ObjectiveDefiniti
   }
   if (given['parameters'] === undefined)
     throw fail('`parameters` is missing', 'give (options) => ({ x: { shape: [10] } })', 'parameters');
-  if (given['evaluate'] === undefined && given['evaluateMany'] === undefined)
-    throw fail('there is neither `evaluate` nor `evaluateMany`', 'give one of them', 'evaluate');
+  if (['evaluate', 'evaluateMany', 'evaluatePopulation'].every((key) => given[key] === undefined))
+    throw fail(
+      'there is neither `evaluate` nor `evaluateMany` nor `evaluatePopulation`',
+      'give one of them',
+      'evaluate',
+    );
   if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0 && Number.isFinite(timeout))) {
     throw fail(`the timeout is ${shown(timeout)}`, 'give milliseconds, more than 0', 'timeout');
   }
