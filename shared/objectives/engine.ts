@@ -8,14 +8,19 @@
 //
 // Floats: an engine is bit-deterministic by itself where its docs say so; engines agree with `reference` within the
 // tolerances of the conformance suite. Integers (dtype int8 and int32): every engine gives the same bits. Integer division
-// by a power of two is an arithmetic shift (floor).
+// by a power of two is an arithmetic shift (floor); sums are int32, which inputs up to 65,536 wide cannot leave.
+//
+// Result rows never depend on which other members are in the call, nor on whether a member's x was shared or repeated. A
+// result's first axis is P wherever an operand's is, or where a weight takes part; operations on shared tensors alone stay
+// shared. Ranks are as written, no further axes. A shape, type or scope that breaks this is SC_INTERNAL, naming operation
+// and value: it is a model's fault, and `reference` and `native` find it alike.
 import type { Key } from '../random/philox.js';
 import type { TensorArray } from './types.js';
 
 export type EngineName = 'reference' | 'native' | 'tensorflow';
 export const ENGINE_NAMES = ['reference', 'native', 'tensorflow'] as const;
 
-/** A handle; valid within the scope that made it. */
+/** A handle; valid within the `run` that made it, and made nowhere else. */
 export interface Tensor {
   readonly shape: readonly number[];
   readonly dtype: 'float32' | 'int32' | 'int8';
@@ -28,19 +33,25 @@ export interface Weight {
   readonly dtype: 'float32' | 'int8';
 }
 
+/**
+ * relu max(x, 0); tanh; sigmoid σ(x) = 1/(1 + e^−x); silu x σ(x); gelu in its tanh form,
+ * x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks and Gimpel 2016, arXiv 1606.08415).
+ */
 export type Activation = 'relu' | 'tanh' | 'sigmoid' | 'gelu' | 'silu';
 
 /**
  * How a tensor's members differ from the shared array θ. e, A, B: `binomial` noise (integers, deviation 2) of the given
  * tensor numbers at (purpose perturbation, the member's direction, `noiseStep`); s: the member's sign.
  *  - none: θ.
- *  - full (float32): θ_i + s·scale·e_i, element i of tensor number `a`; `noise` may be rademacher (deviation 1).
+ *  - full (float32): θ_i + s·scale·e_i, element i of tensor number `a`; `noise` may be rademacher (deviation 1). The member's
+ *      value is a float32: s·scale rounded, its product with e rounded, the sum rounded, as the method's own `perturb` does.
  *  - low-rank (float32, shape [out, in]; more axes are flattened to [first, product of the others]):
  *      θ + s·scale·Σ_c A_c B_cᵀ, A_c: elements c·out ... of tensor `a`, B_c: elements c·in ... of tensor `b`, c < rank.
+ *      Products use x θᵀ + s·scale·Σ_c (x·B_c) A_cᵀ; rows and elements are formed and rounded once. Not for one axis.
  *      scale holds σ, the tensor's own factor and 1/(4 √rank).
- *  - low-rank (int8, rank 1, [out, in]): a product u Wᵀ gets + ((u·B)·s A_i) >> shift before the division; a row taken by
+ *  - integer-low-rank (int8, rank 1, [out, in]): a product u Wᵀ gets + ((u·B)·s A_i) >> shift before the division; a row taken by
  *      index t (embedding [rows, width]: A over rows, B over width) gets + (s A_t B_j) >> shift, then clipped to ±127.
- *  - product (int8 vectors): clip(θ_i + ((s a_i b_i) >> shift)), a and b from tensors `a` and `b`.
+ *  - integer-product (int8 vectors): clip(θ_i + ((s a_i b_i) >> shift)), a and b from tensors `a` and `b`.
  */
 export type TensorPerturbation =
   | { readonly kind: 'none' }
@@ -93,7 +104,10 @@ export interface Engine {
   /** What does the work: `typescript`, a SIMD level (`avx512-vnni`), or a tfjs backend (`webgpu`). */
   readonly backend: string;
 
-  /** Runs `body` with the members of `source`; tensors made inside are freed when it settles. Calls do not overlap. */
+  /**
+   * Runs `body` with the members of `source`; tensors made inside are freed when it settles. Calls do not overlap: a second
+   * one is SC_INTERNAL. `body`'s rejection is passed on.
+   */
   run<T>(source: PopulationSource, body: (population: Population) => Promise<T>): Promise<T>;
 
   /** Copies data in. Length must be the product of the shape. */
@@ -103,7 +117,7 @@ export interface Engine {
   /** Copies data out. */
   read(tensor: Tensor): Promise<Float32Array | Int32Array | Int8Array>;
 
-  /** x [P|1, R, in], weight [out, in], bias [out] → [P, R, out]: x Wᵀ + b of each member. */
+  /** x [P|1, R, in], weight [out, in] (more axes flatten to [first, rest]), bias [out] → [P, R, out]: x Wᵀ + b of each member. */
   linear(x: Tensor, weight: Weight, bias?: Weight | null): Tensor;
   /** tokens int32 [P|1, R] in [0, rows), weight [rows, width] → [P, R, width]. */
   embedding(tokens: Tensor, weight: Weight): Tensor;
@@ -111,8 +125,9 @@ export interface Engine {
   multiplyWeight(x: Tensor, weight: Weight): Tensor;
   addWeight(x: Tensor, weight: Weight): Tensor;
   /**
-   * x [P|1, N, H, W, C], weight [out, kh, kw, C], bias [out] → [P, N, H', W', out]. `same` pads with zeros so that
-   * H' = ceil(H / stride); low-rank noise is that of the matrix [out, kh·kw·C].
+   * x [P|1, N, H, W, C], weight [out, kh, kw, C], bias [out] → [P, N, H', W', out], a cross-correlation. `valid`:
+   * H' = ⌊(H − kh)/stride⌋ + 1. `same` pads with zeros so that H' = ⌈H / stride⌉, max(0, (H' − 1)·stride + kh − H) rows of
+   * which the lower half (rounded down) stands before, as TensorFlow does. Low-rank noise is that of the matrix [out, kh·kw·C].
    */
   conv2d(
     x: Tensor,
@@ -120,19 +135,19 @@ export interface Engine {
     bias: Weight | null,
     options: { readonly stride: number; readonly padding: 'same' | 'valid' },
   ): Tensor;
-  /** x [P, N, H, W, C] → [P, N, ⌊(H − size)/stride⌋ + 1, ..., C]. */
+  /** x [P|1, N, H, W, C] → [P|1, N, ⌊(H − size)/stride⌋ + 1, ..., C]. */
   maxPool2d(x: Tensor, options: { readonly size: number; readonly stride: number }): Tensor;
 
   activation(kind: Activation, x: Tensor): Tensor;
-  /** Same shape, or first axis 1 in either. */
+  /** float32, same shape, or first axis 1 in either. */
   add(x: Tensor, y: Tensor): Tensor;
   multiply(x: Tensor, y: Tensor): Tensor;
   scale(x: Tensor, factor: number): Tensor;
-  /** Same elements, other shape; the first axis stays. */
+  /** Same elements and dtype, other shape; the first axis stays. */
   reshape(x: Tensor, shape: readonly number[]): Tensor;
-  /** Over the last axis: (x − mean)/√(var + epsilon), then gain and bias of each member where given. epsilon 1e-5. */
+  /** Over the last axis, any rank from 2: (x − mean)/√(var + 1e-5), var over n; then the member's gain and bias where given. */
   layerNorm(x: Tensor, gain?: Weight | null, bias?: Weight | null): Tensor;
-  /** Over the last axis: x/√(mean x² + 1e-5), then gain. */
+  /** Over the last axis, any rank from 2: x/√(mean x² + 1e-5), then gain. */
   rmsNorm(x: Tensor, gain?: Weight | null): Tensor;
 
   /**
@@ -141,7 +156,10 @@ export interface Engine {
    * projections [P, B, T, 3 H] = (xr | xz | xn) from `linear`; recurrent [3 H, H]; bias [3 H] → all h [P, B, T, H].
    */
   gru(projections: Tensor, recurrent: Weight, bias: Weight | null): Tensor;
-  /** Scaled dot-product over T: q, k, v [P, B, T, D], D divisible by `heads`; causal: position t sees 0..t. → [P, B, T, D]. */
+  /**
+   * softmax(q kᵀ/√(D/heads)) v over T, each head its own run of D/heads columns: q, k, v [P, B, T, D] → [P, B, T, D]. Causal:
+   * position t sees 0..t.
+   */
   attention(
     q: Tensor,
     k: Tensor,
@@ -149,9 +167,12 @@ export interface Engine {
     options: { readonly heads: number; readonly causal: boolean },
   ): Tensor;
 
-  /** logits [P, R, C], targets int32 [P|1, R] → loss in nats and whether the greatest logit (first on ties) is the target; [P, R] each. */
+  /**
+   * logits [P, R, C], targets int32 [P|1, R] → loss in nats (log Σ exp − the target's), and 1 where the greatest logit (first
+   * on ties) is the target, else 0; float32 [P, R] each.
+   */
   crossEntropy(logits: Tensor, targets: Tensor): { readonly loss: Tensor; readonly correct: Tensor };
-  /** x [P, R...] → [P]: mean over everything but the first axis. */
+  /** float32 [P, R...] → [P]: mean over everything but the first axis. */
   mean(x: Tensor): Tensor;
 
   // The integer model (docs/methods.md, "Integer networks"): int8 in ±127, clip(v) = min(127, max(−127, v)).
@@ -167,7 +188,7 @@ export interface Engine {
   /**
    * xf, xh int8 [P, B, T, D] (from integerLinear); U int8 [D, D], b int8 [D]; divisions of U's products by 2^shift. Per step:
    *   f = clip(xf + sU_f + b_f),  g = ((f + 127)·s) >> 8,  h = clip(xh + gU_h + b_h),  s' = s + (((f + 127)·(h − s)) >> 8)
-   * from s = 0, reset to 0 before a position whose `resets` int32 [P|1, B, T] is 1 → all s', int8 [P, B, T, D].
+   * where sU is what `integerLinear` gives for s (perturbed, shifted, clipped) and b is the member's, from s = 0, reset to 0 before a position whose `resets` int32 [P|1, B, T] is 1 → all s', int8 [P, B, T, D].
    */
   integerGru(
     xf: Tensor,
@@ -178,7 +199,7 @@ export interface Engine {
   ): Tensor;
   /**
    * logits int8 [P, R, 256], targets int32 [P|1, R] → int32 [P, R], log-likelihood in 1/16 bit: t = logit + 128,
-   * EXP2[i] = ⌊16·2^(i/16)⌋, t[target] − ⌊16·log2(ΣEXP2[t]/16)⌋. Equal logits give −128 (8 bits).
+   * EXP2[i] = ⌊16·2^(i/16)⌋, t[target] − ⌊16·log2(ΣEXP2[t]/16)⌋, exactly. Logits all 0 give −128 (8 bits).
    */
   integerLogLikelihood(logits: Tensor, targets: Tensor): Tensor;
   /** int32 [P, R...] → int32 [P], exact. */
