@@ -8,8 +8,9 @@ import type { Bus } from '../shared/bus/port.js';
 import type { SeedcastError } from '../shared/errors.js';
 import { parseJob } from '../shared/job/parse.js';
 import { systemClock } from '../shared/ports.js';
-import { type Heartbeat, encodeJson, openAnswer } from '../shared/wire/reports.js';
+import { type Heartbeat, type JobSummary, encodeJson, openAnswer } from '../shared/wire/reports.js';
 import { names } from '../shared/wire/subjects.js';
+import type { CoordinatorOptions } from './options.js';
 import { Coordinator } from './service.js';
 
 const all = names();
@@ -26,6 +27,38 @@ const HEARTBEAT: Heartbeat = {
   objectives: { picky: 'c' },
   jobs: {},
 };
+
+const DESCRIBED = encodeJson({
+  ok: true,
+  description: {
+    name: 'picky',
+    direction: 'minimize',
+    options: {},
+    tensors: [exampleTensor('x', 3)],
+    auxiliary: null,
+    seeds: 'per-direction',
+    code: 'c',
+  },
+});
+
+/** Of the leader, unwrapped. */
+async function asked(bus: Bus, subject: string, body: object): Promise<Record<string, unknown>> {
+  return openAnswer(await bus.request(subject, encodeJson(body), { timeout: 5000 }), 'answer');
+}
+
+async function leading(bus: Bus, more: Partial<CoordinatorOptions> = {}): Promise<Coordinator> {
+  const coordinator = new Coordinator({
+    bus,
+    names: all,
+    clock: systemClock,
+    holder: 'h',
+    log: () => undefined,
+    ...more,
+  });
+  await coordinator.start();
+  while (coordinator.state !== 'leading') await new Promise((resolve) => setTimeout(resolve, 5));
+  return coordinator;
+}
 
 /** The bus, with jobs that take 300 ms to be stored. */
 function slowToStore(bus: Bus): Bus {
@@ -103,19 +136,10 @@ void describe('a submission', () => {
       holder: 'h',
       log: () => undefined,
     });
-    const description = {
-      name: 'picky',
-      direction: 'minimize',
-      options: {},
-      tensors: [exampleTensor('x', 3)],
-      auxiliary: null,
-      seeds: 'per-direction',
-      code: 'c',
-    };
     let answerWorker = (): void => assert.fail('nobody asked');
     const asked = new Promise<void>((resolve) => {
       bus.subscribe(all.worker('w').describe, ({ respond }) => {
-        answerWorker = () => respond?.(encodeJson({ ok: true, description }));
+        answerWorker = () => respond?.(DESCRIBED);
         resolve();
       });
     });
@@ -143,5 +167,38 @@ void describe('a submission', () => {
       () => openAnswer(answer, 'answer'),
       (error: SeedcastError) => error.code === 'SC_JOB_STATE' && error.message.includes('never began'),
     );
+  });
+});
+
+void describe('a coordinator that takes up only the jobs it is asked for', () => {
+  void it('leaves the others as they are, says so, and takes one up when someone controls it', async (t) => {
+    const hub = new MemoryHub();
+    const bus = hub.connect();
+    bus.subscribe(all.worker('w').describe, ({ respond }) => respond?.(DESCRIBED));
+    const first = await leading(hub.connect());
+    bus.publish(all.worker('w').heartbeat, encodeJson(HEARTBEAT));
+    openAnswer(await bus.request(all.service.submit, submission(), { timeout: 5000 }), 'answer');
+    await first.stop();
+    const head = async () => (await bus.streams.last(all.streams.ledger, all.job('j').ledger))?.sequence;
+    const genesis = await head();
+    assert.ok(genesis !== undefined);
+
+    const second = await leading(hub.connect(), { holder: 'other', takeUp: ['another'] });
+    t.after(() => second.stop());
+    bus.publish(all.worker('w').heartbeat, encodeJson(HEARTBEAT));
+    const [summary] = (await asked(bus, all.service.list, {}))['jobs'] as JobSummary[];
+    assert.match(summary?.reason ?? '', /left as it is/);
+    // Two ticks of the leader: one that took it up would write that it leads.
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    assert.equal(await head(), genesis);
+    assert.equal((await asked(bus, all.service.describe, { job: 'j' }))['progress'], null);
+
+    await asked(bus, all.service.control, { job: 'j', action: 'cancel' });
+    const deadline = Date.now() + 3000;
+    const state = async () => ((await asked(bus, all.service.list, {}))['jobs'] as JobSummary[])[0]?.state;
+    while ((await state()) !== 'cancelled') {
+      assert.ok(Date.now() < deadline, 'it is not cancelled');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   });
 });

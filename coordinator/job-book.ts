@@ -5,6 +5,7 @@ import { EXIT, SeedcastError, asSeedcastError, messageOf } from '../shared/error
 import { type JobSpec, type StopRules, compiledSpec } from '../shared/job/spec.js';
 import { checkStorage, estimateJob } from '../shared/job/estimate.js';
 import { NO_PARENT, encodeRecord } from '../shared/ledger/records.js';
+import type { LedgerView } from '../shared/ledger/fold.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
 import { methodNamed } from '../shared/methods/registry.js';
 import { checkTensors, replicaBytes } from '../shared/methods/shape.js';
@@ -32,6 +33,7 @@ import type { CoordinatorOptions } from './options.js';
 const PREPARE_AGAIN = 1000;
 /** Milliseconds that a submission waits to learn whether a worker takes its objective. */
 const SUBMIT_WAIT = 3000;
+const NOT_TAKEN_UP = 'left as it is: its coordinator runs only the jobs that it was asked for';
 const LOST = 'the store was emptied: the ledger of this job is gone, and the job with it';
 const TERMINAL: readonly JobState[] = ['succeeded', 'failed', 'stopped', 'cancelled'];
 
@@ -39,6 +41,8 @@ export interface JobEntry {
   record: JobRecord;
   readonly spec: JobSpec;
   runner: JobRunner | null;
+  /** Unfinished, and left as it is (`takeUp`): what its ledger says, null without one. Undefined: taken up. */
+  parked: LedgerView | null | undefined;
   /** Why it does not run, as last told in an event. */
   told: string | null;
   preparing: boolean;
@@ -78,11 +82,28 @@ export class JobBook {
       try {
         const record = decodeJson(jobRecordSchema, value, `job record ${key}`);
         const entry = this.add(record);
-        if (!TERMINAL.includes(record.state)) await this.openRunner(entry, false);
+        if (TERMINAL.includes(record.state)) continue;
+        if (this.options.takeUp?.includes(key) !== false || !(await this.park(entry)))
+          await this.openRunner(entry, false);
       } catch (error) {
         this.options.log(`job ${key} cannot be taken over: ${messageOf(error)}`);
       }
     }
+  }
+
+  /** Leaves it as it is; false when its ledger has ended, which its record is still to say. */
+  private async park(entry: JobEntry): Promise<boolean> {
+    const view = (await this.store.foldAll(entry.record.job))?.view ?? null;
+    if (view?.status === 'ended') return false;
+    entry.parked = view;
+    return true;
+  }
+
+  /** Someone asks for a job that was left as it is. */
+  private async takeUp(entry: JobEntry): Promise<void> {
+    if (entry.parked === undefined) return;
+    entry.parked = undefined;
+    await this.openRunner(entry, false);
   }
 
   unfinished(): string[] {
@@ -101,6 +122,7 @@ export class JobBook {
       record,
       spec: record.spec as JobSpec,
       runner: null,
+      parked: undefined,
       told: null,
       preparing: false,
       prepareAt: 0,
@@ -146,6 +168,7 @@ export class JobBook {
           hint: 'choose another --id, or delete it first',
         });
       }
+      await this.takeUp(known);
       return { job, state: this.stateOf(known), reason: this.reasonOf(known) };
     }
     const record: JobRecord = {
@@ -359,7 +382,7 @@ export class JobBook {
     const workers = this.fleet.alive(now);
     this.updatePlacement(workers, now);
     for (const entry of this.jobs.values()) {
-      if (TERMINAL.includes(entry.record.state)) continue;
+      if (TERMINAL.includes(entry.record.state) || entry.parked !== undefined) continue;
       const { runner, record } = entry;
       if (runner === null) {
         if (record.state === 'pending' && !entry.preparing && now >= entry.prepareAt) {
@@ -530,6 +553,8 @@ export class JobBook {
 
   async control(request: ControlRequest): Promise<{ job: string; state: JobState }> {
     const entry = this.entry(request.job);
+    // What is to be deleted need not run.
+    if (request.action !== 'delete') await this.takeUp(entry);
     const { record, runner } = entry;
     const state = this.stateOf(entry);
     const ended = TERMINAL.includes(state);
@@ -605,6 +630,7 @@ export class JobBook {
   }
 
   private reasonOf(entry: JobEntry): string | null {
+    if (entry.parked !== undefined) return NOT_TAKEN_UP;
     return entry.told ?? entry.runner?.waiting ?? entry.record.reason;
   }
 
@@ -616,7 +642,7 @@ export class JobBook {
 
   private summary(entry: JobEntry): JobSummary {
     const { record, runner, spec } = entry;
-    const view = runner?.view;
+    const view = runner?.view ?? entry.parked;
     return {
       job: record.job,
       name: record.name,

@@ -15,6 +15,11 @@ export interface CoordinatorOptions {
   readonly replicas?: number;
   /** Bytes that the ledger and evidence streams may take; -1 for no limit. Default -1. */
   readonly maxBytes?: number;
+  /**
+   * Unfinished jobs that it goes on with when it begins to lead; the others stay as they are until someone submits or
+   * controls them. Default: all.
+   */
+  readonly takeUp?: readonly string[];
   readonly log: (message: string, details?: Record<string, unknown>) => void;
   /** Named points at which tests end the process. Default: none. */
   readonly failpoint?: (name: string) => void;

@@ -16,6 +16,8 @@ export async function withLedPool<T>(
       names: pool.names,
       clock: host.clock,
       holder: `coordinator-${host.entropy(6)}`,
+      // There are no workers: only the job that is asked for is touched.
+      takeUp: [],
       log: (message) => host.io.message(`coordinator: ${message}`, 'debug'),
     });
     await coordinator.start();

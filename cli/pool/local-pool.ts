@@ -26,6 +26,8 @@ export interface LocalPoolOptions {
   /** Clients must give a token. */
   readonly guarded?: boolean;
   readonly pool?: string;
+  /** Unfinished jobs of the store to go on with; the others stay as they are. Default: all. */
+  readonly takeUp?: readonly string[];
 }
 
 export class LocalPool {
@@ -83,6 +85,7 @@ export class LocalPool {
       names: pool.names,
       clock: host.clock,
       holder: `coordinator-${host.entropy(6)}`,
+      ...(options.takeUp === undefined ? {} : { takeUp: options.takeUp }),
       log: (message) => host.io.message(`coordinator: ${message}`, 'debug'),
     });
     void this.server.exited.then((how) => {

@@ -13,6 +13,7 @@ import {
 } from '../connection.js';
 import { type Host, type Verb, action, collect, examples } from '../host.js';
 import { askLeader } from '../jobs/leader.js';
+import { tellOthers } from '../jobs/others.js';
 import { findJob, readView } from '../jobs/reading.js';
 import { followHere } from '../jobs/run-here.js';
 import { watchJob } from '../jobs/watching.js';
@@ -84,12 +85,14 @@ async function extendHere(host: Host, dir: string, text: string, flags: Flags): 
     workers: flags.workers,
     objectives: flags.objectives,
     port: 'free',
+    takeUp: [],
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
     ...(flags.pool === undefined ? {} : { pool: flags.pool }),
   });
   try {
     await local.joined();
     const job = await request(host, local.pool, text, flags);
+    await tellOthers(host, local.pool, job, { ...flags, store: dir });
     const again = commandLine(
       ['seedcast', 'up', ...(dir === DEFAULT_STORE ? [] : ['--store', dir])],
       flags.objectives.flatMap((path) => ['--objectives', path]),

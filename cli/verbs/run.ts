@@ -5,6 +5,7 @@ import { DEFAULT_STORE, poolOption } from '../connection.js';
 import { type Host, type Verb, action, collect, examples } from '../host.js';
 import { type JobSource, checkObjective, jobId, readJobFile, submitJob } from '../jobs/submission.js';
 import { exitCodeOf, printResult, resultOf } from '../jobs/outcome.js';
+import { tellOthers } from '../jobs/others.js';
 import { readJob } from '../jobs/reading.js';
 import { followHere } from '../jobs/run-here.js';
 import { LocalPool } from '../pool/local-pool.js';
@@ -58,7 +59,7 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
   const job = jobId(source.parsed.name, flags.id, host.entropy);
   const { signal } = host.interrupts;
   host.io.whenClosed(() => host.io.message('the reader of the output has gone; the job goes on', 'debug'));
-  const local = await startPool(host, flags);
+  const local = await startPool(host, flags, job);
   try {
     const joined = await Promise.race([local.joined(), aborted(signal).then(() => null)]);
     if (joined === null) return EXIT.interrupted;
@@ -67,6 +68,7 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
     host.io.message(
       `job ${job} (${source.parsed.spec.method.name} on ${source.parsed.spec.objective.name}), ${flags.workers} worker${flags.workers === 1 ? '' : 's'}, store ${flags.store}`,
     );
+    await tellOthers(host, local.pool, job, flags);
     const record = await readJob(local.pool, submitted.job);
     const known = record === null ? null : resultOf(record);
     if (known !== null) {
@@ -84,13 +86,14 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
   }
 }
 
-async function startPool(host: Host, flags: Flags): Promise<LocalPool> {
+async function startPool(host: Host, flags: Flags, job: string): Promise<LocalPool> {
   try {
     return await LocalPool.start(host, {
       storeDir: flags.store,
       workers: flags.workers,
       objectives: flags.objectives,
       port: 'free',
+      takeUp: [job],
       ...(flags.threads === undefined ? {} : { threads: flags.threads }),
       ...(flags.pool === undefined ? {} : { pool: flags.pool }),
     });

@@ -282,6 +282,28 @@ void describe('seedcast run, disturbed', () => {
     const on = await seedcast(s, ['run', 'job.yaml', '--id', 'cut', '--json'], { cwd: dir });
     assert.equal(last(on)['digest'], expected);
   });
+
+  void it('runs its own job alone: others that have not ended stay as they are, and one line says how they go on', async () => {
+    const own = folder(s);
+    const there = (...args: string[]) => seedcast(s, args, { cwd: own });
+    writeFileSync(join(own, 'job.yaml'), job(steps));
+    writeFileSync(join(own, 'short.yaml'), job(20));
+    assert.equal((await there('run', 'job.yaml', '--id', 'open', '--timeout', '500ms')).code, 5);
+    const ledger = async () => {
+      const described = await there('describe', 'open', '--json');
+      return (jsonLines(described.stdout)[0] ?? {})['ledger'];
+    };
+    const before = await ledger();
+    const run = await there('run', 'short.yaml', '--id', 'short');
+    assert.equal(run.code, 0, run.stderr);
+    const told = run.stderr.split('\n').filter((line) => /\bopen\b/.test(line));
+    assert.equal(told.length, 1, run.stderr);
+    assert.match(told[0] ?? '', /another job .* stays as it is: open; go on with: .*seedcast up$/);
+    assert.deepEqual(await ledger(), before);
+    // Asked for by name it is ended all the same, and then there is nothing to tell.
+    assert.equal((await there('cancel', 'open')).code, 0);
+    assert.doesNotMatch((await there('run', 'short.yaml', '--id', 'next')).stderr, /another job/);
+  });
 });
 
 function childrenOf(pid: number): number[] {
