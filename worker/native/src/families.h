@@ -1,0 +1,9 @@
+// One line a family of exported functions; each is defined in the file of its name.
+#pragma once
+#include <node_api.h>
+
+namespace seedcast {
+
+void export_noise(napi_env env, napi_value exports);
+
+}  // namespace seedcast

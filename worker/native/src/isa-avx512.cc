@@ -1,0 +1,19 @@
+// Level avx512: AVX-512 F, BW, VL and DQ.
+#include "dispatch.h"
+#if SEEDCAST_X86
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "noise.h"
+
+namespace seedcast {
+namespace avx512 {
+#include "lanes-avx512.h"
+#include "noise-kernels.h"
+}  // namespace avx512
+
+const NoiseKernels noise_avx512 = avx512::Noise<avx512::LanesAvx512>::table();
+
+}  // namespace seedcast
+#endif
