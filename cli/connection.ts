@@ -13,7 +13,7 @@ import { type Names, checkIdentifier, names } from '../shared/wire/subjects.js';
 import type { Host } from './host.js';
 import { readPoolState } from './pool/state-file.js';
 import { startServer } from './server/embedded.js';
-import { readLock } from './server/lock.js';
+import { holderOf, readLock } from './server/lock.js';
 
 export const DEFAULT_STORE = '.seedcast';
 
@@ -91,19 +91,46 @@ export type Target =
   /** A store that nobody serves now. */
   | { readonly kind: 'store'; readonly dir: string };
 
+/** The flags by which another verb reaches the same pool, for hints. Secrets are left for the user to fill in. */
+export function targetFlags(flags: ConnectionFlags, env: NodeJS.ProcessEnv): string[] {
+  const named = (
+    flag: string,
+    value: string | undefined,
+    fromEnv: string | undefined,
+    shown = value,
+  ): string[] => (given(value) && value !== fromEnv && shown !== undefined ? [flag, shown] : []);
+  return [
+    ...named('--store', flags.store, DEFAULT_STORE),
+    ...named('--server', flags.server, env.NATS_URL),
+    ...named('--creds', flags.creds, env.NATS_CREDS),
+    ...named('--nkey', flags.nkey, env.NATS_NKEY),
+    ...named('--user', flags.user, env.NATS_USER),
+    ...named('--password', flags.password, env.NATS_PASSWORD, 'PASSWORD'),
+    ...named('--token', flags.token, env.NATS_TOKEN, 'TOKEN'),
+    ...named('--tlsca', flags.tlsca, env.NATS_CA),
+    ...named('--tlscert', flags.tlscert, env.NATS_CERT),
+    ...named('--tlskey', flags.tlskey, env.NATS_KEY),
+    ...named('--pool', flags.pool, env.SEEDCAST_POOL),
+  ];
+}
+
 /** A server that serves this store now, or the store. */
 export function storeTarget(dir: string): Target {
   const state = readPoolState(dir);
   if (state !== undefined) {
     const options: NatsOptions = { url: state.url, ...(state.token === null ? {} : { token: state.token }) };
-    return { kind: 'server', options, why: `${state.url} (the pool of \`seedcast up\` on ${dir})` };
+    return {
+      kind: 'server',
+      options,
+      why: `${state.url} (the pool of \`up\`, process ${state.pid}, on ${dir})`,
+    };
   }
   const lock = readLock(dir);
   if (lock !== undefined && lock.url !== '')
     return {
       kind: 'server',
       options: { url: lock.url },
-      why: `${lock.url} (process ${lock.startedBy} serves ${dir})`,
+      why: `${lock.url} (${holderOf(lock)} serves ${dir})`,
     };
   return { kind: 'store', dir };
 }

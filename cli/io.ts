@@ -1,6 +1,7 @@
 // What the command prints: data to stdout, messages and the one live line to stderr. A reader that goes away (EPIPE) ends
 // the output quietly. Colours and redrawing only where stderr is a terminal and NO_COLOR is not set.
 import { type SeedcastError, formatError } from '../shared/errors.js';
+import { invocation, runnable } from './shell.js';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -17,6 +18,7 @@ export class Io {
   level: LogLevel = 'info';
   /** The reader of stdout has gone. */
   closed = false;
+  private called: readonly string[] | null = null;
   private liveText: string | null = null;
   private readonly onClosed: (() => void)[] = [];
 
@@ -25,6 +27,16 @@ export class Io {
     private readonly stderr: Sink,
     private readonly env: NodeJS.ProcessEnv,
   ) {}
+
+  /** How this command is called again. */
+  get invocation(): readonly string[] {
+    return (this.called ??= invocation(this.env));
+  }
+
+  /** The text with every `seedcast VERB` as it is called here. */
+  runnable(text: string): string {
+    return text.includes('seedcast ') ? runnable(text, this.invocation) : text;
+  }
 
   get live(): boolean {
     return this.stderr.isTTY === true && this.env.TERM !== 'dumb';
@@ -59,17 +71,18 @@ export class Io {
     if (!this.closed) this.stdout.write(bytes);
   }
 
+  /** A line to stderr. Commands in it are written `seedcast VERB`. */
   message(line: string, level: LogLevel = 'info'): void {
     if (LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(this.level)) return;
     this.clearLive();
-    this.stderr.write(`${this.paint(line, STYLES[level])}\n`);
+    this.stderr.write(`${this.paint(this.runnable(line), STYLES[level])}\n`);
     this.drawLive();
   }
 
   error(error: SeedcastError): void {
     this.clearLive();
     this.liveText = null;
-    this.stderr.write(`${this.paint('error:', STYLES.error)} ${formatError(error)}\n`);
+    this.stderr.write(`${this.paint('error:', STYLES.error)} ${this.runnable(formatError(error))}\n`);
   }
 
   /** Redraws the live line; null ends it. Nothing where there is no terminal. */

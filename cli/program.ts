@@ -63,7 +63,7 @@ export function createProgram(host: Host): Command {
     .version(packageVersion(), '-V, --version')
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => host.io.data(text.trimEnd()),
+      writeOut: (text) => host.io.data(host.io.runnable(text.trimEnd())),
       // Errors are thrown and printed once, below.
       writeErr: () => undefined,
       outputError: () => undefined,
@@ -89,7 +89,7 @@ export async function runProgram(argv: readonly string[], host: Host): Promise<n
   const program = createProgram(host);
   try {
     if (argv.length === 0) {
-      host.io.data(program.helpInformation().trimEnd());
+      host.io.data(host.io.runnable(program.helpInformation().trimEnd()));
       return EXIT.invalid;
     }
     await program.parseAsync(argv, { from: 'user' });

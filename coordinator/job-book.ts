@@ -22,6 +22,7 @@ import {
   decodeJson,
   encodeJson,
   jobRecordSchema,
+  stateShown,
 } from '../shared/wire/reports.js';
 import { JobCore } from './core/job.js';
 import type { Fleet } from './fleet.js';
@@ -169,7 +170,7 @@ export class JobBook {
         });
       }
       await this.takeUp(known);
-      return { job, state: this.stateOf(known), reason: this.reasonOf(known) };
+      return { job, ...this.shown(known) };
     }
     const record: JobRecord = {
       job,
@@ -199,7 +200,9 @@ export class JobBook {
       await this.bucket.delete(job);
       throw error;
     }
-    return { job, state: this.stateOf(entry), reason: this.reasonOf(entry) };
+    // Workers that are loading its replica are no reason to wait.
+    const reason = entry.runner === null ? this.reasonOf(entry) : entry.told;
+    return { job, state: stateShown(this.stateOf(entry), reason), reason };
   }
 
   /** Finds a worker that describes the objective and writes the genesis. Refusals of the objective itself are thrown. */
@@ -634,6 +637,11 @@ export class JobBook {
     return entry.told ?? entry.runner?.waiting ?? entry.record.reason;
   }
 
+  private shown(entry: JobEntry): { readonly state: JobState; readonly reason: string | null } {
+    const reason = this.reasonOf(entry);
+    return { state: stateShown(this.stateOf(entry), reason), reason };
+  }
+
   summaries(): JobSummary[] {
     return [...this.jobs.values()]
       .map((entry) => this.summary(entry))
@@ -646,7 +654,6 @@ export class JobBook {
     return {
       job: record.job,
       name: record.name,
-      state: this.stateOf(entry),
       objective: spec.objective.name,
       method: spec.method.name,
       created: record.created,
@@ -657,7 +664,7 @@ export class JobBook {
       workers: TERMINAL.includes(record.state)
         ? 0
         : [...this.placement.values()].filter(({ jobs }) => jobs.includes(record.job)).length,
-      reason: this.reasonOf(entry),
+      ...this.shown(entry),
       result: record.result,
     };
   }

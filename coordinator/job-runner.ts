@@ -18,6 +18,7 @@ import {
   type JobState,
   type Progress,
   encodeJson,
+  stateShown,
 } from '../shared/wire/reports.js';
 import { type JobSubjects } from '../shared/wire/subjects.js';
 import { type ControlRequestKind, JobCore, type JobCoreEffect, type JobCoreEvent } from './core/job.js';
@@ -269,7 +270,7 @@ export class JobRunner {
     return {
       v: 1,
       job: this.job,
-      state: this.state,
+      state: stateShown(this.state, this.waiting),
       step: view.steps,
       steps: stop.steps,
       evaluations: view.evaluations,

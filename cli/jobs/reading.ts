@@ -9,6 +9,7 @@ import {
   type JobSummary,
   decodeJson,
   jobRecordSchema,
+  stateShown,
 } from '../../shared/wire/reports.js';
 import type { Pool } from '../connection.js';
 
@@ -89,10 +90,10 @@ export async function summarise(pool: Pool, record: JobRecord): Promise<JobSumma
   const spec = record.spec as JobSpec;
   const { result } = record;
   const view = result === null ? await readView(pool, record.job) : null;
+  const reason = record.reason ?? (hasEnded(record) ? null : 'no coordinator runs');
   return {
     job: record.job,
     name: record.name,
-    state: record.state,
     objective: spec.objective.name,
     method: spec.method.name,
     created: record.created,
@@ -101,7 +102,8 @@ export async function summarise(pool: Pool, record: JobRecord): Promise<JobSumma
     centre: view?.end?.centre ?? view?.lastCentre ?? result?.fitness.centre ?? null,
     best: view?.best ?? result?.fitness.best ?? null,
     workers: 0,
-    reason: record.reason ?? (hasEnded(record) ? null : 'no coordinator runs'),
+    state: stateShown(record.state, reason),
+    reason,
     result,
   };
 }

@@ -53,7 +53,9 @@ describe('the embedded server', () => {
     assert.deepEqual(readLock(storeDir), { pid: first.pid, url: first.url, startedBy: process.pid });
     await assert.rejects(
       startServer({ storeDir, port: 'free' }),
-      (error: Error) => coded('SC_STORE_BUSY', String(first.pid))(error) && error.message.includes(first.url),
+      (error: Error) =>
+        coded('SC_STORE_BUSY', `in use by process ${process.pid},`)(error) &&
+        error.message.includes(first.url),
     );
     await bus.drain();
     await first.stop();

@@ -26,7 +26,7 @@ export function readLock(storeDir: string): StoreLock | undefined {
   return lock !== undefined && holderLives(lock) ? lock : undefined;
 }
 
-/** Takes the lock for this process. @throws SC_STORE_BUSY naming the holder's pid and URL. */
+/** Takes the lock for this process. @throws SC_STORE_BUSY naming the holder and its URL. */
 export async function takeLock(storeDir: string, clock: Clock = systemClock): Promise<void> {
   mkdirSync(storeDir, { recursive: true });
   const path = join(storeDir, NAME);
@@ -121,16 +121,24 @@ function alive(pid: number): boolean {
   }
 }
 
+/** Who has the store, for messages: the command, since that is what a user ends or waits for. */
+export function holderOf(lock: StoreLock): string {
+  return alive(lock.startedBy)
+    ? `process ${lock.startedBy}`
+    : `nats-server, process ${lock.pid}, whose command was killed`;
+}
+
 function busy(storeDir: string, holder: StoreLock): SeedcastError {
   const where = holder.url === '' ? 'which is starting a server' : `which serves it at ${holder.url}`;
   return new SeedcastError(
     'SC_STORE_BUSY',
-    `the store ${storeDir} is in use by process ${holder.pid}, ${where}`,
+    `the store ${storeDir} is in use by ${holderOf(holder)}, ${where}`,
     {
-      hint:
-        holder.url === ''
+      hint: !alive(holder.startedBy)
+        ? `end it (kill ${holder.pid}), or take another --store`
+        : holder.url === ''
           ? 'wait, or use another --store'
-          : `use it with NATS_URL=${holder.url}, or take another --store`,
+          : `submit to it (seedcast submit JOB.yaml --store ${storeDir}), wait until it ends, or take another --store`,
     },
   );
 }

@@ -57,7 +57,9 @@ export const doctor: Verb = (program, host) => {
             host.io.json({ type: 'check', check: what, grade, found, mend: mend ?? null });
           else
             host.io.data(
-              `${grade.padEnd(4)}  ${what.padEnd(12)}  ${found}${mend === undefined ? '' : `: ${mend}`}`,
+              host.io.runnable(
+                `${grade.padEnd(4)}  ${what.padEnd(12)}  ${found}${mend === undefined ? '' : `: ${mend}`}`,
+              ),
             );
         }
         return findings.some(({ grade }) => grade === 'fail') ? EXIT.failed : EXIT.succeeded;

@@ -20,7 +20,7 @@ import { watchJob } from '../jobs/watching.js';
 import { LocalPool } from '../pool/local-pool.js';
 import { commandLine } from '../shell.js';
 import { duration, integerFrom, realNumber } from '../values.js';
-import { finishWatching } from './watch.js';
+import { finishWatching, watchAgain } from './watch.js';
 
 interface Flags extends ConnectionFlags {
   readonly steps?: string;
@@ -31,6 +31,7 @@ interface Flags extends ConnectionFlags {
   readonly workers: number;
   readonly threads?: number;
   readonly watch?: boolean;
+  readonly wait?: boolean;
   readonly json?: boolean;
 }
 
@@ -42,6 +43,7 @@ export const extend: Verb = (program, host) => {
     .option('--fitness <value>', 'fitness of the centre to reach', realNumber)
     .option('--wall-clock <duration>', 'running time in all', duration)
     .option('--watch', 'in a running pool: follow it until it ends')
+    .option('--wait', 'the same as --watch')
     .option('--objectives <path>', 'offline: file or folder of objectives (repeatable)', collect, [])
     .option('--workers <n>', 'offline: worker processes', integerFrom(1, 256), 1)
     .option('--threads <n>', 'offline: compute threads a worker', integerFrom(1, 1024))
@@ -64,8 +66,8 @@ export const extend: Verb = (program, host) => {
 function extendThere(host: Host, text: string, flags: Flags): Promise<number> {
   return withPool(host, flags, async (pool) => {
     const job = await request(host, pool, text, flags);
-    if (flags.watch !== true) {
-      host.io.message(`${job} goes on; follow it with: seedcast watch ${job}`);
+    if (flags.watch !== true && flags.wait !== true) {
+      host.io.message(`${job} goes on; follow it with: ${watchAgain(host, job, flags)}`);
       if (flags.json === true) host.io.json({ type: 'extend', job, state: 'running' });
       return EXIT.succeeded;
     }
@@ -73,7 +75,7 @@ function extendThere(host: Host, text: string, flags: Flags): Promise<number> {
       json: flags.json === true,
       signal: host.interrupts.signal,
     });
-    return finishWatching(host, followed, job, flags.json === true, `seedcast watch ${job}`);
+    return finishWatching(host, followed, job, flags.json === true, watchAgain(host, job, flags));
   });
 }
 

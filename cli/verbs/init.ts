@@ -6,7 +6,7 @@ import { SeedcastError, messageOf } from '../../shared/errors.js';
 import { checkIdentifier } from '../../shared/wire/subjects.js';
 import { type Verb, action, examples } from '../host.js';
 import { LANGUAGES, type Language, scaffold } from '../scaffold.js';
-import { commandLine } from '../shell.js';
+import { commandLine, elsewhere } from '../shell.js';
 
 export const init: Verb = (program, host) => {
   program
@@ -32,7 +32,16 @@ export const init: Verb = (program, host) => {
           for (const [file, content] of Object.entries(files))
             writeFileSync(
               join(folder, file),
-              content.replace('--objectives OBJECTIVE', `--objectives ${objectives}`),
+              content.replace(
+                'seedcast run job.yaml --objectives OBJECTIVE',
+                commandLine([
+                  ...elsewhere(host.io.invocation),
+                  'run',
+                  'job.yaml',
+                  '--objectives',
+                  objectives,
+                ]),
+              ),
             );
         } catch (cause) {
           throw new SeedcastError('SC_USAGE', `cannot write to ${folder}: ${messageOf(cause)}`, { cause });
@@ -43,7 +52,7 @@ export const init: Verb = (program, host) => {
             .join(', ')}`,
         );
         host.io.data(
-          `${commandLine(['cd', folder])} && ${commandLine(['npx', 'seedcast', 'run', 'job.yaml', '--objectives', objectives])}`,
+          `${commandLine(['cd', folder])} && ${commandLine([...host.io.invocation, 'run', 'job.yaml', '--objectives', objectives])}`,
         );
         return Promise.resolve(0);
       }),

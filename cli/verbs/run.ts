@@ -1,7 +1,7 @@
 // `seedcast run`: one job with everything it needs (server, coordinator, workers), from start to end. What is committed
 // stays in the store, so the same command with --id goes on after Ctrl-C or a crash.
-import { EXIT, SeedcastError } from '../../shared/errors.js';
-import { DEFAULT_STORE, poolOption } from '../connection.js';
+import { EXIT } from '../../shared/errors.js';
+import { DEFAULT_STORE, poolOption, targetFlags } from '../connection.js';
 import { type Host, type Verb, action, collect, examples } from '../host.js';
 import { type JobSource, checkObjective, jobId, readJobFile, submitJob } from '../jobs/submission.js';
 import { exitCodeOf, printResult, resultOf } from '../jobs/outcome.js';
@@ -10,7 +10,7 @@ import { readJob } from '../jobs/reading.js';
 import { followHere } from '../jobs/run-here.js';
 import { LocalPool } from '../pool/local-pool.js';
 import { aborted } from '../interrupts.js';
-import { commandLine, invocation } from '../shell.js';
+import { commandLine } from '../shell.js';
 import { duration, integerFrom } from '../values.js';
 
 interface Flags {
@@ -59,7 +59,15 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
   const job = jobId(source.parsed.name, flags.id, host.entropy);
   const { signal } = host.interrupts;
   host.io.whenClosed(() => host.io.message('the reader of the output has gone; the job goes on', 'debug'));
-  const local = await startPool(host, flags, job);
+  const local = await LocalPool.start(host, {
+    storeDir: flags.store,
+    workers: flags.workers,
+    objectives: flags.objectives,
+    port: 'free',
+    takeUp: [job],
+    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+    ...(flags.pool === undefined ? {} : { pool: flags.pool }),
+  });
   try {
     const joined = await Promise.race([local.joined(), aborted(signal).then(() => null)]);
     if (joined === null) return EXIT.interrupted;
@@ -72,13 +80,15 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
     const record = await readJob(local.pool, submitted.job);
     const known = record === null ? null : resultOf(record);
     if (known !== null) {
-      host.io.message(`job ${job} has ended already; more: seedcast extend ${job} --steps N`);
+      host.io.message(
+        `job ${job} has ended already; more: ${commandLine(['seedcast', 'extend', job, '--steps', '+N'], targetFlags(flags, host.env))}`,
+      );
       printResult(host.io, known, flags.json === true);
       return exitCodeOf(known.status);
     }
     return await followHere(host, local, job, {
       json: flags.json === true,
-      again: goOn(host, file, job, flags),
+      again: goOn(file, job, flags),
       ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
     });
   } finally {
@@ -86,28 +96,8 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
   }
 }
 
-async function startPool(host: Host, flags: Flags, job: string): Promise<LocalPool> {
-  try {
-    return await LocalPool.start(host, {
-      storeDir: flags.store,
-      workers: flags.workers,
-      objectives: flags.objectives,
-      port: 'free',
-      takeUp: [job],
-      ...(flags.threads === undefined ? {} : { threads: flags.threads }),
-      ...(flags.pool === undefined ? {} : { pool: flags.pool }),
-    });
-  } catch (thrown) {
-    if (!(thrown instanceof SeedcastError) || thrown.code !== 'SC_STORE_BUSY') throw thrown;
-    throw new SeedcastError('SC_STORE_BUSY', thrown.message, {
-      cause: thrown,
-      hint: 'submit to the pool there (seedcast submit), wait for the other run, or take another --store',
-    });
-  }
-}
-
 /** The command that goes on with the job. */
-function goOn(host: Host, file: string, job: string, flags: Flags): string {
+function goOn(file: string, job: string, flags: Flags): string {
   const options = [
     '--id',
     job,
@@ -119,5 +109,5 @@ function goOn(host: Host, file: string, job: string, flags: Flags): string {
     ...flags.set.flatMap((override) => ['--set', override]),
     ...(flags.json === true ? ['--json'] : []),
   ];
-  return commandLine([...invocation(host.env), 'run', file], options);
+  return commandLine(['seedcast', 'run', file], options);
 }

@@ -10,7 +10,7 @@ import { readJob } from '../jobs/reading.js';
 import { jobId, readJobFile, submitJob } from '../jobs/submission.js';
 import { watchJob } from '../jobs/watching.js';
 import { duration, integerFrom } from '../values.js';
-import { finishWatching } from './watch.js';
+import { finishWatching, watchAgain } from './watch.js';
 
 interface Flags extends ConnectionFlags, CostFlags {
   readonly id?: string;
@@ -55,7 +55,7 @@ export const submit: Verb = (program, host) => {
           if (submitted.state === 'pending' && submitted.reason !== null)
             host.io.message(`${submitted.state}: ${submitted.reason}`, 'warn');
           if (flags.watch !== true && flags.wait !== true) {
-            host.io.message(`follow it with: seedcast watch ${job}`);
+            host.io.message(`follow it with: ${watchAgain(host, job, flags)}`);
             return 0;
           }
           return follow(host, pool, job, flags);
@@ -76,7 +76,7 @@ async function follow(host: Host, pool: Pool, job: string, flags: Flags): Promis
     signal: host.interrupts.signal,
     ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
   });
-  return finishWatching(host, followed, job, flags.json === true, `seedcast watch ${job}`);
+  return finishWatching(host, followed, job, flags.json === true, watchAgain(host, job, flags));
 }
 
 /** The workers that the leader knows. */

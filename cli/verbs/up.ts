@@ -6,6 +6,7 @@ import { type Host, type Verb, action, collect, examples } from '../host.js';
 import { aborted } from '../interrupts.js';
 import { LocalPool } from '../pool/local-pool.js';
 import { removePoolState, writePoolState } from '../pool/state-file.js';
+import { elsewhere } from '../shell.js';
 import { integerFrom } from '../values.js';
 
 interface Flags {
@@ -70,7 +71,7 @@ async function keepUp(host: Host, flags: Flags): Promise<number> {
       const objectives = flags.objectives.length === 0 ? '' : ' --objectives PATH';
       const pool = flags.pool === undefined ? '' : ` --pool ${flags.pool}`;
       io.data(
-        `seedcast worker --server nats://${reachable(flags.listen)}:${port} --token ${local.token}${pool}${objectives}`,
+        `${elsewhere(io.invocation).join(' ')} worker --server nats://${reachable(flags.listen)}:${port} --token ${local.token}${pool}${objectives}`,
       );
     }
     io.message('Ctrl-C ends it; jobs go on when it is up again');

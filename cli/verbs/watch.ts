@@ -1,12 +1,13 @@
 // `seedcast watch`: follows a job of a pool until it ends.
 import { EXIT, SeedcastError } from '../../shared/errors.js';
-import { type ConnectionFlags, connectionOptions, withPool } from '../connection.js';
+import { type ConnectionFlags, connectionOptions, targetFlags, withPool } from '../connection.js';
 import { type Verb, action, examples } from '../host.js';
 import type { Followed } from '../jobs/follow.js';
 import { exitCodeOf, printResult, resultOf } from '../jobs/outcome.js';
 import { findJob } from '../jobs/reading.js';
 import { watchJob } from '../jobs/watching.js';
 import type { Host } from '../host.js';
+import { commandLine } from '../shell.js';
 import { duration } from '../values.js';
 
 interface Flags extends ConnectionFlags {
@@ -33,9 +34,9 @@ export const watch: Verb = (program, host) => {
           if (pool.offline !== null) {
             throw new SeedcastError(
               'SC_NO_COORDINATOR',
-              `job ${record.job} is ${record.state}, but nothing runs it on ${pool.offline}`,
+              `job ${record.job} ${record.state === 'paused' ? 'is paused' : 'has not ended'}, but nothing runs it on ${pool.offline}`,
               {
-                hint: `go on with: seedcast run JOB.yaml --id ${record.job}`,
+                hint: `go on with: ${commandLine(['seedcast', 'run', 'JOB.yaml', '--id', record.job], targetFlags(flags, host.env))}`,
               },
             );
           }
@@ -44,11 +45,16 @@ export const watch: Verb = (program, host) => {
             signal: host.interrupts.signal,
             ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
           });
-          return finishWatching(host, followed, record.job, json, `seedcast watch ${record.job}`);
+          return finishWatching(host, followed, record.job, json, watchAgain(host, record.job, flags));
         }),
       ),
     );
 };
+
+/** The command that follows the job. */
+export function watchAgain(host: Host, job: string, flags: ConnectionFlags): string {
+  return commandLine(['seedcast', 'watch', job], targetFlags(flags, host.env));
+}
 
 /** Prints how following ended and gives its exit code. `again` is the command that follows on. */
 export function finishWatching(

@@ -15,6 +15,11 @@ export const jobState = z.enum([
 ]);
 export type JobState = z.infer<typeof jobState>;
 
+/** As people are told: a job with a reason why nothing moves is pending, not running. */
+export function stateShown(state: JobState, reason: string | null): JobState {
+  return state === 'running' && reason !== null ? 'pending' : state;
+}
+
 const nullableNumber = z.number().nullable();
 
 export const heartbeatSchema = z.object({

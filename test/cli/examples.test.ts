@@ -62,7 +62,7 @@ void describe('seedcast init', () => {
         const dir = folder(s);
         const made = await seedcast(s, ['init', 'mine', '--language', language], { cwd: dir });
         assert.equal(made.code, 0, made.stderr);
-        const [, inside, line] = /^cd (\S+) && npx seedcast (.*)$/.exec(made.stdout.trim()) ?? [];
+        const [, inside, line] = /^cd (\S+) && \S*node \S+main\.js (.*)$/.exec(made.stdout.trim()) ?? [];
         assert.ok(inside !== undefined && line !== undefined, made.stdout);
         const run = await seedcast(s, [...line.split(' '), '--json'], { cwd: join(dir, inside) });
         assert.equal(run.code, 0, run.stderr);

@@ -44,7 +44,7 @@ void describe('seedcast up', () => {
   void it('is found by other verbs, which say so', async () => {
     const workers = await command('workers', '--json');
     assert.equal(workers.code, 0, workers.stderr);
-    assert.match(workers.stderr, /the pool of `seedcast up` on \.seedcast/);
+    assert.match(workers.stderr, /the pool of `up`, process \d+, on \.seedcast/);
     assert.deepEqual(
       jsonLines(workers.stdout).map((worker) => worker['worker']),
       ['w1', 'w2'],
@@ -58,6 +58,11 @@ void describe('seedcast up', () => {
       [jsonLines(watched.stdout)[0]?.['type'], jsonLines(watched.stdout).at(-1)?.['type']],
       ['submitted', 'result'],
     );
+    const { state, reason } = jsonLines(watched.stdout)[0] ?? {};
+    assert.deepEqual([state, reason], ['running', null]);
+    const extended = await command('extend', 'same', '--steps', '+5', '--wait', '--json');
+    assert.equal(extended.code, 0, extended.stderr);
+    assert.equal(jsonLines(extended.stdout).at(-1)?.['type'], 'result');
     const again = await command('submit', 'short.yaml', '--id', 'same', '--json');
     assert.equal(again.code, 0, again.stderr);
     assert.equal(jsonLines(again.stdout)[0]?.['state'], 'succeeded');
@@ -90,14 +95,14 @@ void describe('seedcast up', () => {
     interrupted.child.kill('SIGINT');
     const left = await interrupted.ended;
     assert.equal(left.code, 130);
-    assert.match(left.stderr, /goes on: seedcast watch/);
+    assert.match(left.stderr, /goes on: \S*node \S+main\.js watch/);
     assert.equal((await command('cancel', second)).code, 0);
     assert.equal((await command('watch', second)).code, 8);
     assert.equal((await command('delete', second)).code, 0);
   });
 
   void it('prints the line for a worker of another machine, and that worker joins', async () => {
-    const line = /seedcast (worker --server .*)/.exec(up.stdout())?.[1];
+    const line = /npx seedcast (worker --server .*)/.exec(up.stdout())?.[1];
     assert.ok(line !== undefined, up.stdout());
     const worker = await start(s, [...line.split(' '), '--id', 'guest', '--threads', '1'], {
       cwd: folder(s),

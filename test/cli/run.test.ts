@@ -232,7 +232,7 @@ void describe('seedcast run, disturbed', () => {
     run.child.kill('SIGINT');
     const ended = await run.ended;
     assert.equal(ended.code, 130, ended.stderr);
-    const command = /go(?:es)? on with: seedcast (.*)/.exec(ended.stderr)?.[1];
+    const command = /go(?:es)? on with: \S*node \S+main\.js (.*)/.exec(ended.stderr)?.[1];
     assert.equal(command, 'run job.yaml --id interrupted --json');
     const on = await seedcast(s, command.split(' '), { cwd: dir });
     assert.equal(on.code, 0, on.stderr);
@@ -254,10 +254,14 @@ void describe('seedcast run, disturbed', () => {
     const run = await running('--id', 'holder');
     const second = await seedcast(s, ['run', 'job.yaml'], { cwd: dir });
     assert.equal(second.code, 2);
-    assert.match(second.stderr, /is in use by process \d+.*SC_STORE_BUSY/);
+    // The command itself, which is what can be ended or waited for: the same for whoever asks.
+    const who = `process ${run.child.pid}`;
+    assert.ok(second.stderr.includes(`is in use by ${who}, which serves it`), second.stderr);
+    assert.match(second.stderr, /main\.js submit JOB\.yaml --store .*SC_STORE_BUSY/);
     // Reading it is allowed meanwhile: by the server that is there.
     const listed = await seedcast(s, ['list'], { cwd: dir });
     assert.match(listed.stdout, /holder +running/);
+    assert.ok(listed.stderr.includes(`(${who} serves .seedcast)`), listed.stderr);
     run.child.kill('SIGTERM');
     assert.equal((await run.ended).code, 130);
   });
@@ -294,11 +298,13 @@ void describe('seedcast run, disturbed', () => {
       return (jsonLines(described.stdout)[0] ?? {})['ledger'];
     };
     const before = await ledger();
+    const [listed] = jsonLines((await there('list', '--json')).stdout);
+    assert.deepEqual([listed?.['state'], listed?.['reason']], ['pending', 'no coordinator runs']);
     const run = await there('run', 'short.yaml', '--id', 'short');
     assert.equal(run.code, 0, run.stderr);
     const told = run.stderr.split('\n').filter((line) => /\bopen\b/.test(line));
     assert.equal(told.length, 1, run.stderr);
-    assert.match(told[0] ?? '', /another job .* stays as it is: open; go on with: .*seedcast up$/);
+    assert.match(told[0] ?? '', /another job .* stays as it is: open; go on with: \S*node \S+main\.js up$/);
     assert.deepEqual(await ledger(), before);
     // Asked for by name it is ended all the same, and then there is nothing to tell.
     assert.equal((await there('cancel', 'open')).code, 0);

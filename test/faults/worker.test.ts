@@ -57,7 +57,7 @@ describe('a worker', () => {
     await victim.kill();
     await sleep(4000);
     const { summary } = await pool.request(pool.names.service.describe, { job });
-    assert.equal((summary as { state: string }).state, 'running');
+    assert.equal((summary as { state: string }).state, 'pending');
     assert.match(String((summary as { reason: unknown }).reason), /no worker/);
     const later = await workerProcess(t, pool.server.url, 'later');
     await ends(job);
