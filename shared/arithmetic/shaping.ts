@@ -9,6 +9,10 @@
 //   otherwise   g = Σ_i c_i·e_i / (4M(M−1)),                                     c_i = R_i − (M−1)
 // z-scores and raw fitness fold 1/(2M) into the coefficient before it is rounded, so that g = 2^exponent·Σ c·e.
 //
+// With a group size, consecutive blocks of that many members are shaped against each other: ranks run within the block, over
+// its own R_i in [0, 2(G−1)], so that 4M(M−1) becomes 4M(G−1); z-scores and raw fitness take the block's mean off, and z
+// divides by the deviation of all (EGGROLL, arXiv 2511.16652, section 6.3).
+//
 // A member whose evaluation failed and is to be skipped does not count: in an antithetic population its partner neither,
 // their pair's coefficient is 0; ranks, mean and deviation are taken over the rest, and M is the number of the rest.
 import { SeedcastError } from '../errors.js';
@@ -70,34 +74,84 @@ export function countedMembers(members: number, antithetic: boolean, skipped?: S
 
 /**
  * The integer coefficients of centred ranks, one a direction; Int16Array if every |c| ≤ 32,767 is certain from M, that is
- * 2(M−1) ≤ 32,767 antithetic, M−1 ≤ 32,767 otherwise; else Int32Array. Scale: `centeredRankScale(M)`, M =
- * `countedMembers(...).length`.
+ * 2(M−1) ≤ 32,767 antithetic, M−1 ≤ 32,767 otherwise (G of a group in place of M); else Int32Array. Scale:
+ * `centeredRankScale(M)`, M = `countedMembers(...).length`, or `centeredRankScale(M, G)`.
  */
 export function centeredRankCoefficients(
   values: Float64Array,
   antithetic: boolean,
   skipped?: SkippedMask,
+  groupSize = values.length,
 ): Int16Array | Int32Array {
-  const counted = countedMembers(values.length, antithetic, skipped);
-  const ranks = doubledAverageRanks(Float64Array.from(counted, (i) => values[i] as number));
+  const all = countedMembers(values.length, antithetic, skipped);
   const directions = antithetic ? values.length / 2 : values.length;
-  const largest = (antithetic ? 2 : 1) * (values.length - 1);
+  const largest = (antithetic ? 2 : 1) * (groupSize - 1);
   const coefficients = largest <= 32767 ? new Int16Array(directions) : new Int32Array(directions);
-  if (antithetic) {
-    for (let at = 0; at < counted.length; at += 2) {
-      coefficients[(counted[at] as number) / 2] = (ranks[at] as number) - (ranks[at + 1] as number);
+  for (const counted of blocksOf(all, groupSize)) {
+    const ranks = doubledAverageRanks(Float64Array.from(counted, (i) => values[i] as number));
+    // Ranks of a whole population are over the members that count; a block that lost some is spread over the range of the
+    // others, lest its members weigh less for that.
+    const stretch = groupSize === values.length ? 1 : (groupSize - 1) / Math.max(1, counted.length - 1);
+    if (antithetic) {
+      for (let at = 0; at < counted.length; at += 2) {
+        const difference = (ranks[at] as number) - (ranks[at + 1] as number);
+        coefficients[(counted[at] as number) / 2] = roundHalfEven(stretch * difference);
+      }
+    } else {
+      counted.forEach((i, at) => {
+        coefficients[i] = roundHalfEven(stretch * ((ranks[at] as number) - (counted.length - 1)));
+      });
     }
-  } else {
-    counted.forEach((i, at) => {
-      coefficients[i] = (ranks[at] as number) - (counted.length - 1);
-    });
   }
   return coefficients;
 }
 
-/** k = 1/(4M(M−1)) for M counted members, binomial noise of standard deviation 2; 0 for fewer than two. */
-export function centeredRankScale(members: number): number {
-  return members < 2 ? 0 : 1 / (4 * members * (members - 1));
+/**
+ * k = 1/(4M(M−1)) for M counted members, 1/(4M(G−1)) in groups of G, binomial noise of standard deviation 2; 0 for fewer
+ * than two.
+ */
+export function centeredRankScale(members: number, groupSize = members): number {
+  return members < 2 ? 0 : 1 / (4 * members * (groupSize - 1));
+}
+
+/**
+ * Who of each pair won: c_k = sign(F_2k − F_2k+1) in {−1, 0, 1}, 0 where they tie or the pair is left out. As p = ±½ gives
+ * g = (1/M) Σ_k c_k·e_k/2, its scale is 1/(2M) for M counted members.
+ */
+export function pairSigns(values: Float64Array, skipped?: SkippedMask): Int16Array {
+  const signs = new Int16Array(values.length / 2);
+  for (const i of countedMembers(values.length, true, skipped)) {
+    const a = values[i] as number;
+    const b = values[i + 1] as number;
+    if (i % 2 === 0) signs[i / 2] = a > b ? 1 : a < b ? -1 : 0;
+  }
+  return signs;
+}
+
+/** The counted members of each block of `groupSize`, ascending; blocks without any are left out. */
+function blocksOf(counted: Int32Array, groupSize: number): Int32Array[] {
+  const blocks: Int32Array[] = [];
+  for (let from = 0; from < counted.length;) {
+    const block = Math.floor((counted[from] as number) / groupSize);
+    let to = from;
+    while (to < counted.length && Math.floor((counted[to] as number) / groupSize) === block) to++;
+    blocks.push(counted.subarray(from, to));
+    from = to;
+  }
+  return blocks;
+}
+
+/** Takes the mean of its block off each value; `x` stands in the order of `counted`. */
+function centredWithinBlocks(x: Float64Array, counted: Int32Array, groupSize: number): Float64Array {
+  const result = new Float64Array(x.length);
+  let at = 0;
+  for (const block of blocksOf(counted, groupSize)) {
+    const values = x.subarray(at, at + block.length);
+    const mean = canonicalSum(values) / values.length;
+    values.forEach((value, i) => (result[at + i] = value - mean));
+    at += block.length;
+  }
+  return result;
 }
 
 /**
@@ -108,6 +162,7 @@ export function zScoreCoefficients(
   values: Float64Array,
   antithetic: boolean,
   skipped?: SkippedMask,
+  groupSize?: number,
 ): ScaledCoefficients {
   const counted = countedMembers(values.length, antithetic, skipped);
   const members = counted.length;
@@ -120,7 +175,8 @@ export function zScoreCoefficients(
   const deviations = scaled.map((f) => f - mean);
   const deviation = members === 0 ? 0 : Math.sqrt(canonicalSum(deviations.map((d) => d * d)) / members);
   const factor = deviation === 0 ? 0 : 1 / (2 * members * deviation);
-  return scaledCoefficients(deviations, factor, counted, values.length, antithetic);
+  const centred = groupSize === undefined ? deviations : centredWithinBlocks(scaled, counted, groupSize);
+  return scaledCoefficients(centred, factor, counted, values.length, antithetic);
 }
 
 /**
@@ -132,6 +188,7 @@ export function rawCoefficients(
   sigma: number,
   antithetic: boolean,
   skipped?: SkippedMask,
+  groupSize?: number,
 ): ScaledCoefficients {
   if (!(sigma > 0)) {
     throw new SeedcastError('SC_SPEC_INVALID', `sigma ${sigma} is not positive`, {
@@ -140,7 +197,8 @@ export function rawCoefficients(
     });
   }
   const counted = countedMembers(values.length, antithetic, skipped);
-  const fitness = finiteValues(values, counted);
+  const given = finiteValues(values, counted);
+  const fitness = groupSize === undefined ? given : centredWithinBlocks(given, counted, groupSize);
   return scaledCoefficients(fitness, 1 / (2 * counted.length * sigma), counted, values.length, antithetic);
 }
 

@@ -5,6 +5,8 @@
 import { SeedcastError } from '../errors.js';
 import type { CompiledTensor, Dtype } from '../objectives/types.js';
 import { MAX_COEFFICIENT_BYTES } from '../ledger/limits.js';
+import { PRODUCT_MAX } from '../methods/low-rank.js';
+import { methodNamed } from '../methods/registry.js';
 import { BINOMIAL_MAX, RADEMACHER_MAX } from '../random/noise.js';
 import { MAX_UNITS } from '../wire/messages.js';
 import type { JobSpec } from './spec.js';
@@ -21,8 +23,11 @@ const EVIDENCE = 75;
 /** Bytes that the store keeps beside each message: its header and subject. */
 const STORED = 100;
 
-/** Nanoseconds a coordinate and direction that rebuilding and adding noise takes without SIMD, on one thread. */
-const APPLY_NANOSECONDS = { binomial: 6, rademacher: 2.5 } as const;
+/**
+ * Nanoseconds a coordinate and direction that rebuilding and adding noise takes without SIMD, on one thread; `product`: of
+ * one component of low-rank noise, whose factors cost next to nothing.
+ */
+const APPLY_NANOSECONDS = { binomial: 6, rademacher: 2.5, product: 0.8 } as const;
 
 export interface Costs {
   /** Seconds of one evaluation on one worker, E; without it no times are estimated. */
@@ -67,7 +72,7 @@ export function estimateJob(
   workers: number,
   costs: Costs = {},
 ): JobEstimate {
-  const { population: members, antithetic, noise } = spec.method;
+  const { population: members, antithetic } = spec.method;
   const directions = antithetic ? members / 2 : members;
   const statistics = costs.statistics ?? 0;
   const parameters = tensors.reduce((sum, { size }) => sum + size, 0);
@@ -82,8 +87,7 @@ export function estimateJob(
   const ledger = record + STORED;
   const evidence = spec.ledger.evidence === 'none' ? 0 : scalarBytes + EVIDENCE + STORED;
   const keptSteps = typeof spec.ledger.evidence === 'object' ? spec.ledger.evidence.last : Infinity;
-  const applyPair =
-    costs.applyPair ?? (parameters * APPLY_NANOSECONDS[noise] * (2 * directions)) / members / 1e9;
+  const applyPair = costs.applyPair ?? (applyTime(spec, tensors) * (2 * directions)) / members;
   return {
     parameters,
     members,
@@ -100,9 +104,41 @@ export function estimateJob(
   };
 }
 
+/** Seconds to rebuild and add the noise of one direction. */
+function applyTime({ method }: JobSpec, tensors: readonly CompiledTensor[]): number {
+  const nanoseconds = tensors.reduce((sum, { size, shape }) => {
+    if (method.name === 'es') return sum + size * APPLY_NANOSECONDS[method.noise];
+    const each = shape.length < 2 ? APPLY_NANOSECONDS.binomial : method.rank * APPLY_NANOSECONDS.product;
+    return sum + size * each;
+  }, 0);
+  return nanoseconds / 1e9;
+}
+
 /** Bytes of a coefficient: doubled centred ranks fit 16 bits up to a population, other shapings use 32. */
-function coefficientWidth({ method: { shaping, antithetic, population } }: JobSpec): 2 | 4 {
-  return shaping === 'centered-rank' && (antithetic ? 2 : 1) * (population - 1) <= INT16_MAX ? 2 : 4;
+function coefficientWidth({ method }: JobSpec): 2 | 4 {
+  return largestCoefficient(method) <= INT16_MAX ? 2 : 4;
+}
+
+/** Largest |c| that a method's shaping can give. */
+function largestCoefficient(method: JobSpec['method']): number {
+  const { antithetic, population } = method;
+  const group = method.name === 'eggroll' ? (method.groupSize ?? population) : population;
+  const integer = method.name === 'eggroll' && method.integer !== null;
+  switch (method.shaping ?? (integer ? 'sign' : 'centered-rank')) {
+    case 'centered-rank':
+      return (antithetic ? 2 : 1) * (group - 1);
+    case 'sign':
+      return 1;
+    case 'z-score':
+    case 'raw':
+      return COEFFICIENT_LIMIT;
+  }
+}
+
+/** Largest |noise| of one coordinate in one int32 term, and how many terms a direction has. */
+function largestTerm(method: JobSpec['method']): { readonly noise: number; readonly terms: number } {
+  if (method.name === 'es') return { noise: LARGEST_NOISE[method.noise], terms: 1 };
+  return { noise: PRODUCT_MAX, terms: method.rank };
 }
 
 function knownSteps({ stop, method }: JobSpec): number | null {
@@ -118,9 +154,11 @@ function memoryOf(
   tensors: readonly CompiledTensor[],
   statistics: number,
 ): JobEstimate['memory'] {
-  const moments = { adam: 2, momentum: 1, sgd: 0 }[spec.method.optimizer.name];
+  const moments = methodNamed(spec.method.name).slots(spec).length;
   const state = tensors.reduce((sum, { size, dtype }) => sum + size * WIDTH[dtype], 0);
-  const noise = tensors.reduce((sum, { size }) => sum + size, 0);
+  const noise =
+    methodNamed(spec.method.name).scratch?.(spec, tensors) ??
+    tensors.reduce((sum, { size }) => sum + size, 0);
   return { replica: state * (2 + moments) + 16 * statistics, perThread: state + noise };
 }
 
@@ -145,7 +183,7 @@ const LARGEST_NOISE = { binomial: BINOMIAL_MAX, rademacher: RADEMACHER_MAX } as 
  * @throws SC_SPEC_BOUND naming the field, the sum and the limit.
  */
 export function checkBound(spec: Pick<JobSpec, 'method' | 'evaluation'>): void {
-  const { population, antithetic, shaping, noise } = spec.method;
+  const { population, antithetic } = spec.method;
   const refuse = (field: string, message: string, hint: string): never => {
     throw new SeedcastError('SC_SPEC_BOUND', message, { place: { field }, hint });
   };
@@ -155,8 +193,7 @@ export function checkBound(spec: Pick<JobSpec, 'method' | 'evaluation'>): void {
     refuse('spec.method.population', message, `lower it to ${MAX_UNITS - repeats} or less`);
   }
   const directions = antithetic ? population / 2 : population;
-  const coefficient =
-    shaping === 'centered-rank' ? (antithetic ? 2 : 1) * (population - 1) : COEFFICIENT_LIMIT;
+  const coefficient = largestCoefficient(spec.method);
   const bytes = directions * (coefficient <= 32767 ? 2 : 4);
   if (bytes > MAX_COEFFICIENT_BYTES) {
     refuse(
@@ -165,11 +202,12 @@ export function checkBound(spec: Pick<JobSpec, 'method' | 'evaluation'>): void {
       'lower it',
     );
   }
-  const product = coefficient * LARGEST_NOISE[noise];
-  if (product >= 2 ** 31 || directions * product >= 2 ** 53) {
+  const { noise, terms } = largestTerm(spec.method);
+  const product = coefficient * noise;
+  if (product >= 2 ** 31 || directions * terms * product >= 2 ** 53) {
     refuse(
       'spec.method.population',
-      `sums of up to ${directions * product} might not be exact in float64, whose limit is 2^53`,
+      `sums of up to ${directions * terms * product} might not be exact in float64, whose limit is 2^53`,
       'lower it',
     );
   }

@@ -8,7 +8,6 @@
 // replicas rebuild, in any order. f is a tensor's own factor (`sigma` of its declaration). Arithmetic class I.
 import { SeedcastError } from '../errors.js';
 import { directionBlocks, exactSums } from '../arithmetic/class-i.js';
-import { adamRate, adamStep, momentumStep, sgdStep } from '../arithmetic/optimizers.js';
 import {
   centeredRankCoefficients,
   centeredRankScale,
@@ -30,6 +29,8 @@ import {
 } from '../random/noise.js';
 import { PURPOSE } from '../random/purposes.js';
 import type { Method, MethodContext, Reduction, Scratch } from './method.js';
+import { advanceStatistics, floatStep, optimizerSlots, recordedRate } from './float-step.js';
+import { countTies, withWorst } from './members.js';
 import { type EsOptions, scheduleValue } from './options.js';
 
 /** Standard deviation and largest magnitude of each integer noise. */
@@ -58,8 +59,9 @@ const SAMPLE = 2048;
  */
 const DIRECTIONS_TO_TELL = 4;
 
-function options(spec: JobSpec): EsOptions {
-  return spec.method;
+function options({ method }: JobSpec): EsOptions {
+  if (method.name === 'es') return method;
+  throw new SeedcastError('SC_INTERNAL', `es was asked for a step of ${method.name}`);
 }
 
 export const es: Method = {
@@ -68,8 +70,7 @@ export const es: Method = {
   dtypes: ['float32', 'float64'],
 
   slots(spec) {
-    const { optimizer } = options(spec);
-    return optimizer.name === 'adam' ? ['m', 'v'] : optimizer.name === 'momentum' ? ['v'] : [];
+    return optimizerSlots(options(spec).optimizer);
   },
 
   layout(spec) {
@@ -84,10 +85,7 @@ export const es: Method = {
     const skipped = skip ? failed : undefined;
     // The shaping functions give g for noise of deviation 2.
     const noiseScale = 2 / NOISE[noise].deviation;
-    const rate = scheduleValue(learningRate, step);
-    const common = {
-      rate: optimizer.name === 'adam' ? adamRate(rate, optimizer.beta1, optimizer.beta2, step + 1) : rate,
-    };
+    const common = { rate: recordedRate(optimizer, scheduleValue(learningRate, step), step) };
     const ties = antithetic ? countTies(fitness, failed) : 0;
     if (shaping === 'centered-rank') {
       const coefficients = centeredRankCoefficients(shaped, antithetic, skipped);
@@ -185,20 +183,6 @@ export const es: Method = {
   },
 };
 
-/** Failed members become the worst of the step: below all (ranks), or as the worst finite one (values). */
-function withWorst(fitness: Float64Array, failed: Uint8Array, ranks: boolean): Float64Array {
-  let worst = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < fitness.length; i++) if (failed[i] === 0) worst = Math.min(worst, fitness[i] ?? worst);
-  return fitness.map((value, i) => (failed[i] === 0 ? value : ranks ? Number.NEGATIVE_INFINITY : worst));
-}
-
-function countTies(fitness: Float64Array, failed: Uint8Array): number {
-  let ties = 0;
-  for (let i = 0; i + 1 < fitness.length; i += 2)
-    if (failed[i] === 0 && failed[i + 1] === 0 && fitness[i] === fitness[i + 1]) ties++;
-  return ties;
-}
-
 function fillNoise(context: MethodContext, step: number, direction: number, scratch: Scratch): void {
   if (scratch.step === step && scratch.direction === direction) return;
   const { fill } = NOISE[options(context.spec).noise];
@@ -277,40 +261,6 @@ function applyTile(
   sums: Int32Array,
   wide: Float64Array,
 ): void {
-  const { memory } = context;
-  const { optimizer, weightDecay } = options(context.spec);
-  const floats = (array: TensorArray | undefined): Float32Array | Float64Array => {
-    if (array instanceof Float32Array || array instanceof Float64Array) return array;
-    throw new SeedcastError('SC_INTERNAL', `es: tensor ${tensorIndex} is not a float tensor`);
-  };
   sumNoise(context, step, update, tensorIndex, lo, blocks, sums, wide);
-  const range = {
-    theta: floats(memory.parameters(step)[tensorIndex]),
-    next: floats(memory.parameters(step + 1)[tensorIndex]),
-    sums: wide,
-    lo,
-    hi,
-  };
-  const scalars = {
-    scale: update.scale * 2 ** update.exponent,
-    rate: update.rate,
-    weightDecay,
-    factor: context.tensors[tensorIndex]?.sigma ?? 1,
-  };
-  const slot = (name: string) => {
-    const array = floats(memory.slot(name)[tensorIndex]);
-    return { from: array, to: array };
-  };
-  if (optimizer.name === 'adam') {
-    const { beta1, beta2, epsilon } = optimizer;
-    adamStep(range, { ...scalars, beta1, beta2, epsilon }, slot('m'), slot('v'));
-  } else if (optimizer.name === 'momentum')
-    momentumStep(range, { ...scalars, momentum: optimizer.momentum }, slot('v'));
-  else sgdStep(range, scalars);
-}
-
-function advanceStatistics(context: MethodContext, step: number, update: StepUpdate): void {
-  const from = context.memory.statistics(step);
-  const to = context.memory.statistics(step + 1);
-  for (let i = 0; i < to.length; i++) to[i] = (from[i] ?? 0) + (update.auxiliary?.[i] ?? 0);
+  floatStep(context, step, update, options(context.spec), tensorIndex, 1, lo, hi, wide);
 }

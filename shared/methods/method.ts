@@ -2,7 +2,7 @@
 // (every replica). A method is one file of pure functions and one line in the registry.
 import type { Key } from '../random/philox.js';
 import type { JobSpec } from '../job/spec.js';
-import type { StepUpdate } from '../ledger/records.js';
+import type { Genesis, StepUpdate } from '../ledger/records.js';
 import type { TensorPerturbation } from '../objectives/engine.js';
 import type { CompiledTensor, Dtype, TensorArray } from '../objectives/types.js';
 import type { UnitLayout } from '../wire/slices.js';
@@ -25,7 +25,7 @@ export interface MethodContext {
 
 /** Noise kept between the two members of a pair; one a thread. */
 export interface Scratch {
-  /** One value a coordinate over all tensors. */
+  /** One value a coordinate over all tensors, or as many as the method's `scratch` says. */
   readonly noise: Int8Array;
   step: number;
   direction: number;
@@ -49,6 +49,12 @@ export interface Method {
   slots(spec: JobSpec): readonly string[];
   /** Members a step and how many share a direction. */
   layout(spec: JobSpec): Pick<UnitLayout, 'members' | 'group'>;
+  /** Members of consecutive blocks that share data (objectives of `seeds: per-step`); null for the whole population. */
+  dataGroup?(spec: JobSpec): number | null;
+  /** Refuses tensors that do not fit the method's options: SC_OBJECTIVE_OPTIONS naming both. */
+  checkTensors?(genesis: Pick<Genesis, 'spec' | 'objective'>): void;
+  /** Noise values that one direction takes in a scratch; default one a coordinate. */
+  scratch?(spec: JobSpec, tensors: readonly CompiledTensor[]): number;
   /**
    * Scalars to coefficients. `fitness`: one a member, larger is better, finite where `failed` is 0.
    * A failed member counts by `spec.onFailure`: worst (below every other) or skip (no weight).
@@ -81,7 +87,7 @@ export interface Method {
   signal(context: MethodContext, step: number, update: StepUpdate): number | null;
 }
 
-/** A fresh scratch for replicas of `memory`'s size. */
-export function createScratch(coordinates: number): Scratch {
-  return { noise: new Int8Array(coordinates), step: -1, direction: -1 };
+/** A fresh scratch of so many noise values. */
+export function createScratch(values: number): Scratch {
+  return { noise: new Int8Array(values), step: -1, direction: -1 };
 }

@@ -1,9 +1,10 @@
 // Every method by name. A new one is a file and a line here.
 import { SeedcastError } from '../errors.js';
+import { eggroll } from './eggroll.js';
 import { es } from './es.js';
 import type { Method } from './method.js';
 
-const METHODS: readonly Method[] = [es];
+const METHODS: readonly Method[] = [es, eggroll];
 
 /** SC_SPEC_INVALID for an unknown name. */
 export function methodNamed(name: string): Method {

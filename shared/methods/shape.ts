@@ -17,11 +17,15 @@ export function replicaBytes(genesis: Pick<Genesis, 'spec' | 'objective'>): numb
   return memoryBytes(shapeOf(genesis));
 }
 
-/** Refuses tensors that the job's method cannot move: SC_OBJECTIVE_OPTIONS naming each. */
+/** Refuses tensors that the job's method cannot move, or that its options do not fit: SC_OBJECTIVE_OPTIONS naming each. */
 export function checkTensors({ spec, objective }: Pick<Genesis, 'spec' | 'objective'>): void {
-  const { name, dtypes } = methodNamed(spec.method.name);
+  const method = methodNamed(spec.method.name);
+  const { name, dtypes } = method;
   const wrong = objective.tensors.filter(({ dtype }) => !dtypes.includes(dtype));
-  if (wrong.length === 0) return;
+  if (wrong.length === 0) {
+    method.checkTensors?.({ spec, objective });
+    return;
+  }
   const list = wrong.map((tensor) => `${tensor.name} (${tensor.dtype})`).join(', ');
   throw new SeedcastError(
     'SC_OBJECTIVE_OPTIONS',

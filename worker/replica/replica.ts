@@ -48,7 +48,9 @@ export class Replica {
       tensors: genesis.objective.tensors,
       memory: this.memory,
     };
-    this.scratch = createScratch(this.memory.coordinates);
+    this.scratch = createScratch(
+      this.method.scratch?.(genesis.spec, genesis.objective.tensors) ?? this.memory.coordinates,
+    );
   }
 
   /** state(0). `weights`: start values by tensor, unbounded; what is missing starts by its declaration. */
@@ -147,7 +149,7 @@ export class Replica {
     const point = isMember ? 'member' : layout.members > 0 ? 'centre' : 'held-out';
     const direction = isMember
       ? objective.seeds === 'per-step'
-        ? 0
+        ? this.dataGroupOf(unit)
         : objective.seeds === 'per-member'
           ? unit
           : Math.floor(unit / layout.group)
@@ -160,6 +162,12 @@ export class Replica {
       statistics: this.memory.statistics(step),
       wantsAuxiliary: isMember && objective.auxiliary !== null && unit % objective.auxiliary.every === 0,
     };
+  }
+
+  /** Members that share a step's data: 0 for all, else the number of the member's block. */
+  private dataGroupOf(member: number): number {
+    const size = this.method.dataGroup?.(this.genesis.spec) ?? null;
+    return size === null ? 0 : Math.floor(member / size);
   }
 
   /** Parameters of state(step) in the user's units, by tensor name: what `pull` writes. */
