@@ -15,6 +15,7 @@
 //
 // small(x) is +0 where |x| < 2^-60, tiny(x) is +0 where x < 2^-120: values stay normal, and never −0. ε is added after
 // the square root of the uncorrected v', and a already holds both bias corrections (Salimans et al. 2017, as released).
+import { accelerator } from '../accelerator.js';
 import { SeedcastError } from '../errors.js';
 import { pow } from './power.js';
 
@@ -59,6 +60,11 @@ export function sgdStep(range: StepRange, scalars: StepScalars): void {
   const { theta, next, sums, lo, hi } = checked(range, []);
   const round = rounding(theta);
   const { scale, rate, weightDecay, factor } = rounded(scalars, round);
+  const fast = accelerator();
+  if (fast !== null && theta instanceof Float32Array && next instanceof Float32Array) {
+    fast.sgd(theta, next, sums, lo, hi, scale, rate, weightDecay, factor);
+    return;
+  }
   for (let i = lo; i < hi; i++) {
     const t = theta[i] as number;
     const g = round(round(sums[i - lo] as number) * scale);
@@ -79,6 +85,17 @@ export function momentumStep(
   const mu = round(scalars.momentum);
   const complement = round(1 - mu);
   const { from, to } = velocity;
+  const fast = accelerator();
+  if (
+    fast !== null &&
+    theta instanceof Float32Array &&
+    next instanceof Float32Array &&
+    from instanceof Float32Array &&
+    to instanceof Float32Array
+  ) {
+    fast.momentum(theta, next, sums, lo, hi, scale, rate, weightDecay, factor, mu, from, to);
+    return;
+  }
   for (let i = lo; i < hi; i++) {
     const t = theta[i] as number;
     const g = round(round(sums[i - lo] as number) * scale);
@@ -119,6 +136,36 @@ export function adamStep(
   }
   const { from: m, to: mNext } = first;
   const { from: v, to: vNext } = second;
+  const fast = accelerator();
+  if (
+    fast !== null &&
+    theta instanceof Float32Array &&
+    next instanceof Float32Array &&
+    m instanceof Float32Array &&
+    mNext instanceof Float32Array &&
+    v instanceof Float32Array &&
+    vNext instanceof Float32Array
+  ) {
+    fast.adam(
+      theta,
+      next,
+      sums,
+      lo,
+      hi,
+      scale,
+      rate,
+      weightDecay,
+      factor,
+      beta1,
+      beta2,
+      epsilon,
+      m,
+      mNext,
+      v,
+      vNext,
+    );
+    return;
+  }
   for (let i = lo; i < hi; i++) {
     const t = theta[i] as number;
     const g = round(round(sums[i - lo] as number) * scale);

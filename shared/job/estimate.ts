@@ -27,7 +27,7 @@ const STORED = 100;
  * Nanoseconds a coordinate and direction that rebuilding and adding noise takes without SIMD, on one thread; `product`: of
  * one component of low-rank noise, whose factors cost next to nothing.
  */
-const APPLY_NANOSECONDS = { binomial: 6, rademacher: 2.5, product: 0.8 } as const;
+const APPLY_NANOSECONDS = { binomial: 6, rademacher: 2.5, product: 0.6 } as const;
 
 export interface Costs {
   /** Seconds of one evaluation on one worker, E; without it no times are estimated. */

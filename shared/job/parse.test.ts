@@ -135,7 +135,7 @@ describe('a bad job file is refused', () => {
     [
       'an unknown method',
       edit('es,', 'ess,'),
-      /method\.name: must be one of es, not "ess" \(did you mean es\?\)/,
+      /method\.name: must be one of es, eggroll, not "ess" \(did you mean es\?\)/,
     ],
     [
       'an unknown schedule',

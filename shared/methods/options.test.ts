@@ -61,7 +61,7 @@ describe('method options', () => {
       population: 2,
       sigma: { schedule: 'exponential', from: 1, decay: 0.5 },
     });
-    assert.ok(scheduleValue(decaying.sigma, 4_000_000_000) > 0);
+    assert.ok(decaying.sigma !== null && scheduleValue(decaying.sigma, 4_000_000_000) > 0);
   });
 
   it('accept an options object already compiled, unchanged', () => {

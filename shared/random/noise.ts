@@ -1,11 +1,12 @@
 // Perturbations and uniform numbers as pure functions of (key, purpose, tensor, direction, step, element). The Philox
 // counter is (block, purpose | tensor, direction, step); an element's block and place in it follow from its index alone,
-// so any range can be made by itself. The bits come from kernels.ts; here ranges are checked and cut into whole blocks.
+// so any range can be made by itself. The bits come from kernels.ts, or from an accelerator that gives the same; here ranges are checked and cut into whole blocks.
 //
 //   binomial, normal   16 bits an element: block j>>>3, halfword j&7, that is word (j&7)>>1, low half first
 //   rademacher          1 bit  an element: block j>>>7, word (j>>>5)&3, bit j&31
 //   uniformBits        32 bits an element: block j>>>2, word j&3
 //   uniform01          64 bits an element: block j>>>1, words 2(j&1) and 2(j&1)+1
+import { accelerator } from '../accelerator.js';
 import { SeedcastError } from '../errors.js';
 import { spreadSigns, type Coefficients } from './kernels-typescript.js';
 import { kernels } from './kernels.js';
@@ -40,6 +41,11 @@ export function fillBinomial(
 ): void {
   checkRange(direction, step, start, out.length, 2 ** 35);
   const word = counterWord(purpose, tensor);
+  const fast = accelerator();
+  if (fast !== null) {
+    fast.fillBinomial(key[0], key[1], word, direction, step, start, out);
+    return;
+  }
   forChunks(start, out.length, 8, BINOMIAL_BLOCKS, (block, blocks, skip, at, count) => {
     const noise = kernels.binomial(block, word, direction, step, key[0], key[1], blocks);
     out.set(noise.subarray(skip, skip + count), at);
@@ -65,6 +71,11 @@ export function accumulateBinomial(
   checkRange(lastDirection, step, start, sums.length, 2 ** 35);
   const word = counterWord(purpose, tensor);
   const [k0, k1] = key;
+  const fast = accelerator();
+  if (fast !== null) {
+    fast.accumulateBinomial(k0, k1, word, step, coefficients, firstDirection, lastDirection, start, sums);
+    return;
+  }
   forChunks(start, sums.length, 8, BINOMIAL_BLOCKS, (block, blocks, skip, at, count) => {
     kernels.accumulateBinomial(
       block,
@@ -96,6 +107,11 @@ export function fillRademacher(
 ): void {
   checkRange(direction, step, start, out.length, 2 ** 39);
   const word = counterWord(purpose, tensor);
+  const fast = accelerator();
+  if (fast !== null) {
+    fast.fillRademacher(key[0], key[1], word, direction, step, start, out);
+    return;
+  }
   forChunks(start, out.length, 128, RADEMACHER_BLOCKS, (block, blocks, skip, at, count) => {
     spreadSigns(kernels.words(block, word, direction, step, key[0], key[1], blocks), 4 * blocks, signs);
     out.set(signs.subarray(skip, skip + count), at);
@@ -118,6 +134,11 @@ export function accumulateRademacher(
   checkRange(lastDirection, step, start, sums.length, 2 ** 39);
   const word = counterWord(purpose, tensor);
   const [k0, k1] = key;
+  const fast = accelerator();
+  if (fast !== null) {
+    fast.accumulateRademacher(k0, k1, word, step, coefficients, firstDirection, lastDirection, start, sums);
+    return;
+  }
   forChunks(start, sums.length, 128, RADEMACHER_BLOCKS, (block, blocks, skip, at, count) => {
     kernels.accumulateRademacher(
       block,

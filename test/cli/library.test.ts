@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { Pool, type SeedcastError, defineObjective, minimize } from '../../index.js';
+import { type MinimizeOptions, Pool, type SeedcastError, defineObjective, minimize } from '../../index.js';
 import { folder } from '../support/command.js';
 import { findNatsServer } from '../support/nats.js';
 import { suite } from '../support/suite.js';
@@ -38,8 +38,22 @@ void describe('minimize', () => {
     assert.ok((result.fitness ?? 0) >= 4.99 && (result.fitness ?? 0) <= 5);
   });
 
-  void it('gives the same ledger twice, awaiting or not', async () => {
-    const options = { parameters: { x: { shape: [3] } }, method: METHOD, stop: { steps: 20 } };
+  for (const method of [METHOD, { ...METHOD, name: 'eggroll', rank: 2, noiseReuse: 3 } as const])
+    void it(`gives the same ledger twice, awaiting or not: ${method.name}`, () => sameLedger(method));
+
+  void it('moves whole numbers by eggroll with `integer`', async () => {
+    const target = [9, -7, 3, 0, 5, -2];
+    const result = await minimize(({ w }) => target.reduce((sum, v, i) => sum + (v - (w[i] ?? 0)) ** 2, 0), {
+      parameters: { w: { shape: [2, 3], dtype: 'int8' } },
+      method: { name: 'eggroll', population: 64, integer: { alpha: 0.5, sigmaShift: 2 } },
+      stop: { fitness: 4, steps: 200 },
+    });
+    assert.equal(result.stoppedBy, 'fitness', String(result.fitness));
+    assert.ok(result.parameters.w instanceof Int8Array);
+  });
+
+  const sameLedger = async (method: MinimizeOptions['method']): Promise<void> => {
+    const options = { parameters: { x: { shape: [3, 2] } }, method, stop: { steps: 20 } };
     const square = (x: ArrayLike<number>): number => Array.from(x).reduce((sum, v) => sum + (v - 1) ** 2, 0);
     const definition = (evaluate: (x: ArrayLike<number>) => number | Promise<number>) =>
       defineObjective({
@@ -55,7 +69,7 @@ void describe('minimize', () => {
     );
     assert.equal(now.digest, later.digest);
     assert.equal(now.ledger.length, 22);
-  });
+  };
 
   void it('tells progress, and stops after the step when its signal is aborted', async () => {
     const controller = new AbortController();

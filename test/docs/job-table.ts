@@ -14,19 +14,28 @@ interface Node {
 
 const RANGE = / (Number|Integer)( [^.]*(?:\.\d[^.]*)*)\.$/;
 
-/** [field, values, default, meaning] of every field of a job file, in its order. */
+/** [field, values, default, meaning] of every field of a job file but the options of its method, in its order. */
 export function jobRows(schema: unknown): string[][] {
   return rowsOf('', schema as Node);
 }
 
+/** The same of every option of each method, by the method's name. */
+export function methodRows(schema: unknown): Map<string, string[][]> {
+  const methods = (schema as Node).properties?.['spec']?.properties?.['method'];
+  return new Map(
+    [...(methods?.anyOf ?? []), ...(methods?.oneOf ?? [])].map((method) => [
+      method.properties?.['name']?.const ?? '',
+      rowsOf('', method),
+    ]),
+  );
+}
+
 function rowsOf(prefix: string, node: Node): string[][] {
   return Object.entries(node.properties ?? {}).flatMap(([key, field]) => {
-    // A method or an optimizer by its name has its own options, which docs/methods.md tells.
     const path = prefix === '' ? key : `${prefix}.${key}`;
-    const inner = field.properties === undefined ? objectsOf(field) : [field];
+    const inner = path === 'spec.method' ? [] : field.properties === undefined ? objectsOf(field) : [field];
     const required = node.required?.includes(key) === true;
-    const own = path === 'spec.method' ? [] : [rowOf(path, field, required)];
-    return [...own, ...inner.flatMap((one) => rowsOf(path, one))];
+    return [rowOf(path, field, required), ...inner.flatMap((one) => rowsOf(path, one))];
   });
 }
 
@@ -59,7 +68,9 @@ function valuesOf(field: Node): string {
   if (field.enum !== undefined) return field.enum.join(', ');
   const range = RANGE.exec(field.description ?? '');
   if (range !== null) return `${range[1] === 'Integer' ? 'integer' : 'number'}${range[2] ?? ''}`;
-  const alternatives = [...(field.anyOf ?? []), ...(field.oneOf ?? [])].filter(({ type }) => type !== 'null');
+  const alternatives = [...(field.anyOf ?? []), ...(field.oneOf ?? [])]
+    .flatMap((one) => one.anyOf ?? [one])
+    .filter(({ type }) => type !== 'null');
   if (alternatives.length > 0) return [...new Set(alternatives.map(kindOf))].join(', or ');
   return kindOf(field);
 }
@@ -69,6 +80,7 @@ function kindOf(field: Node): string {
     return schedules(field) ? 'a schedule' : 'a mapping';
   const names: Readonly<Record<string, string>> = {
     object: 'a mapping',
+    array: 'a list',
     string: 'text',
     boolean: 'true, false',
   };

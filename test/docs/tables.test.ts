@@ -5,11 +5,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeRecord, type LedgerRecord, NO_PARENT } from '../../shared/ledger/records.js';
 import { parseJob } from '../../shared/job/parse.js';
+import { METHOD_OPTIONS } from '../../shared/methods/options.js';
 import { decode } from '../../shared/wire/codec.js';
 import { assignMessage, planMessage, resultMessage, roundMessage } from '../../shared/wire/messages.js';
 import { eventSchema, heartbeatSchema, progressSchema } from '../../shared/wire/reports.js';
 import { names } from '../../shared/wire/subjects.js';
-import { jobRows } from './job-table.js';
+import { jobRows, methodRows } from './job-table.js';
 import { readPage, root, tableAfter } from './markdown.js';
 
 const protocol = readPage('docs/protocol.md');
@@ -40,6 +41,22 @@ describe('docs/jobs.md', () => {
       tableAfter(readPage('docs/jobs.md'), 'fields').map((row) => row.map(plain)),
       wanted,
     );
+  });
+
+  it('has a table of the options of each method', () => {
+    const schema: unknown = JSON.parse(readFileSync(join(root, 'docs', 'job.schema.json'), 'utf8'));
+    const methods = methodRows(schema);
+    assert.deepEqual(
+      [...methods.keys()],
+      METHOD_OPTIONS.map((options) => options.shape.name.value),
+    );
+    for (const [name, rows] of methods) {
+      assert.deepEqual(
+        tableAfter(readPage('docs/jobs.md'), `options of ${name}`).map((row) => row.map(plain)),
+        rows.map((row) => row.map(plain)),
+        name,
+      );
+    }
   });
 });
 

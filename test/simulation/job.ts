@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import type { GenesisRecord } from '../../shared/ledger/records.js';
 import { NO_PARENT } from '../../shared/ledger/records.js';
 import type { JobSpec } from '../../shared/job/spec.js';
+import type { EsOptions, MethodOptions } from '../../shared/methods/options.js';
+import { methodNamed } from '../../shared/methods/registry.js';
 import type { CompiledTensor, TensorArray } from '../../shared/objectives/types.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
 import type { Replica } from '../../worker/replica/replica.js';
@@ -30,28 +32,25 @@ export function simulatedJob(variant: number): SimulatedJob {
     ...(random.chance(0.5) ? [tensor('y', random.integer(1, 2), 'float32', 1)] : []),
   ];
   const steps = random.integer(3, 7);
+  const es: EsOptions = {
+    name: 'es',
+    population,
+    sigma: random.chance(0.3) ? { schedule: 'exponential', from: 0.2, decay: 0.9, floor: 0.01 } : 0.1,
+    learningRate: random.pick([0.05, 0.5]),
+    antithetic,
+    shaping: random.pick<EsOptions['shaping']>(['centered-rank', 'centered-rank', 'z-score', 'raw']),
+    optimizer: random.pick<EsOptions['optimizer']>([
+      { name: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+      { name: 'momentum', momentum: 0.9 },
+      { name: 'sgd' },
+    ]),
+    noise: random.pick<EsOptions['noise']>(['binomial', 'rademacher']),
+    weightDecay: random.chance(0.3) ? 0.01 : 0,
+  };
+  const method = lowRank(variant, es, tensors);
   const spec: JobSpec = {
     seed: `simulated ${variant}`,
-    method: {
-      name: 'es',
-      population,
-      sigma: random.chance(0.3) ? { schedule: 'exponential', from: 0.2, decay: 0.9, floor: 0.01 } : 0.1,
-      learningRate: random.pick([0.05, 0.5]),
-      antithetic,
-      shaping: random.pick<JobSpec['method']['shaping']>([
-        'centered-rank',
-        'centered-rank',
-        'z-score',
-        'raw',
-      ]),
-      optimizer: random.pick<JobSpec['method']['optimizer']>([
-        { name: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-        { name: 'momentum', momentum: 0.9 },
-        { name: 'sgd' },
-      ]),
-      noise: random.pick<JobSpec['method']['noise']>(['binomial', 'rademacher']),
-      weightDecay: random.chance(0.3) ? 0.01 : 0,
-    },
+    method,
     objective: { name: 'simulated', options: {} },
     init: null,
     stop: {
@@ -83,9 +82,47 @@ export function simulatedJob(variant: number): SimulatedJob {
       code: CODE,
     },
     init: null,
-    method: { name: 'es', version: 1 },
+    method: { name: method.name, version: methodNamed(method.name).version },
   };
   return { variant, genesis, failureRate: random.chance(0.3) ? random.pick([0.05, 0.3]) : 0 };
+}
+
+const LOW_RANK = {
+  name: 'eggroll',
+  rank: 1,
+  groupSize: null,
+  noiseReuse: 1,
+  vectors: 'full',
+  frozen: [],
+  integer: null,
+} as const;
+
+/** Four in ten of the jobs are of eggroll, some with groups, noise that lasts, a frozen tensor or integers; the rest stay as they are. */
+function lowRank(variant: number, es: EsOptions, tensors: CompiledTensor[]): MethodOptions {
+  const random = new Random(variant + 7000);
+  if (!random.chance(0.4)) return es;
+  const { population, sigma, learningRate, antithetic, optimizer, weightDecay } = es;
+  const rest = { population, sigma, learningRate, antithetic, optimizer, weightDecay };
+  const sizes = [1, 2, 3, 4, 5, 6, 7, 8].filter((n) => n % (es.antithetic ? 2 : 1) === 0);
+  const groups = sizes.filter((n) => n > 1 && es.population % n === 0);
+  const [first] = tensors;
+  if (first?.size === 4 || first?.size === 2) tensors[0] = { ...first, shape: [2, first.size / 2] };
+  if (es.antithetic && random.chance(0.2)) {
+    tensors.forEach((one, t) => {
+      tensors[t] = { ...one, dtype: 'int8', bounds: null, init: { kind: 'normal', std: 2 } };
+    });
+    const integer = { alpha: random.pick([1, 0.5]), sigmaShift: random.pick([2, 4]) };
+    return { ...rest, ...LOW_RANK, sigma: null, shaping: null, integer };
+  }
+  return {
+    ...rest,
+    ...LOW_RANK,
+    rank: random.pick([1, 1, 2, 3]),
+    shaping: es.antithetic && random.chance(0.2) ? 'sign' : es.shaping,
+    groupSize: random.pick([null, ...groups]),
+    noiseReuse: random.pick([1, 1, 2, 0]),
+    frozen: tensors.length > 1 && random.chance(0.3) ? ['y*'] : [],
+  };
 }
 
 function tensor(name: string, size: number, dtype: 'float32' | 'float64', sigma: number): CompiledTensor {

@@ -170,7 +170,7 @@ export function contentOf(job: SimulatedJob, state: State, values: Float64Array)
   if (failures === layout.members || (failures > 0 && spec.onFailure === 'fail')) return null;
   const sign = objective.direction === 'minimize' ? -1 : 1;
   const fitness = Float64Array.from(members, (v) => (Number.isNaN(v) ? 0 : sign * v));
-  const { update } = methodNamed('es').reduce(spec, state.step, fitness, failed);
+  const { update } = methodNamed(spec.method.name).reduce(spec, state.step, fitness, failed);
   return {
     update: { ...update, auxiliary: state.statistics(layout, values) },
     centre: meanOf(values.subarray(layout.members)),
@@ -191,21 +191,34 @@ export function meanOf(values: Float64Array): number | null {
 export function rankCoefficients(job: SimulatedJob, values: Float64Array): number[] {
   const { spec, objective } = job.genesis;
   const { antithetic } = spec.method;
+  const groupSize = spec.method.name === 'eggroll' ? (spec.method.groupSize ?? values.length) : values.length;
   const sign = objective.direction === 'minimize' ? -1 : 1;
   const failed = (i: number): boolean => Number.isNaN(values[i]);
   const counted = [...values.keys()].filter(
     (i) => spec.onFailure !== 'skip' || (!failed(i) && !(antithetic && failed(i ^ 1))),
   );
   const key = (i: number): number => (failed(i) ? Number.NEGATIVE_INFINITY : sign * (values[i] ?? 0));
+  const groupOf = (i: number): number[] =>
+    counted.filter((j) => Math.floor(j / groupSize) === Math.floor(i / groupSize));
   const rank = (i: number): number => {
-    const below = counted.filter((j) => key(j) < key(i)).length;
-    const equal = counted.filter((j) => key(j) === key(i)).length;
+    const below = groupOf(i).filter((j) => key(j) < key(i)).length;
+    const equal = groupOf(i).filter((j) => key(j) === key(i)).length;
     return 2 * below + equal - 1;
   };
+  // A smaller group that lost members is spread over the range of a whole one, to the nearest integer, halves to even.
+  const spread = (i: number, value: number): number => {
+    if (groupSize === values.length) return value;
+    const stretched = (value * (groupSize - 1)) / Math.max(1, groupOf(i).length - 1);
+    const [below, above] = [Math.floor(stretched), Math.ceil(stretched)];
+    const half = stretched - below === 0.5;
+    return half ? (below % 2 === 0 ? below : above) : Math.round(stretched);
+  };
   if (!antithetic)
-    return [...values.keys()].map((i) => (counted.includes(i) ? rank(i) - (counted.length - 1) : 0));
+    return [...values.keys()].map((i) =>
+      counted.includes(i) ? spread(i, rank(i) - (groupOf(i).length - 1)) : 0,
+    );
   return Array.from({ length: values.length / 2 }, (_, k) =>
-    counted.includes(2 * k) ? rank(2 * k) - rank(2 * k + 1) : 0,
+    counted.includes(2 * k) ? spread(2 * k, rank(2 * k) - rank(2 * k + 1)) : 0,
   );
 }
 
