@@ -34,6 +34,7 @@ export type NativeStatus =
     }
   | { readonly available: false; readonly reason: string };
 
+// build.mjs builds it at install unless SEEDCAST_NATIVE_BUILD is off.
 const MEND = 'see worker/native/build/build.log, install a C++ compiler and run `npm rebuild seedcast`';
 
 interface Loaded {

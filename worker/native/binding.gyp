@@ -17,6 +17,7 @@
         "src/dispatch.cc",
         "src/pool.cc",
         "src/noise.cc",
+        "src/linear.cc",
         "src/isa-portable.cc",
         "src/isa-neon.cc"
       ],

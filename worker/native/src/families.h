@@ -5,5 +5,6 @@
 namespace seedcast {
 
 void export_noise(napi_env env, napi_value exports);
+void export_linear(napi_env env, napi_value exports);
 
 }  // namespace seedcast

@@ -5,15 +5,19 @@
 
 #include <cstring>
 
+#include "linear.h"
 #include "noise.h"
 
 namespace seedcast {
 namespace avx2 {
 #include "lanes-avx2.h"
 #include "noise-kernels.h"
+#include "floats-avx2.h"
+#include "linear-kernels.h"
 }  // namespace avx2
 
 const NoiseKernels noise_avx2 = avx2::Noise<avx2::LanesAvx2>::table();
+const LinearKernels linear_avx2 = avx2::Linear<avx2::Floats>::table();
 
 }  // namespace seedcast
 #endif

@@ -5,15 +5,19 @@
 
 #include <cstring>
 
+#include "linear.h"
 #include "noise.h"
 
 namespace seedcast {
 namespace avx512 {
 #include "lanes-avx512.h"
 #include "noise-kernels.h"
+#include "floats-avx512.h"
+#include "linear-kernels.h"
 }  // namespace avx512
 
 const NoiseKernels noise_avx512 = avx512::Noise<avx512::LanesAvx512>::table();
+const LinearKernels linear_avx512 = avx512::Linear<avx512::Floats>::table();
 
 }  // namespace seedcast
 #endif

@@ -2,17 +2,23 @@
 // vectorises for NEON.
 #include "dispatch.h"
 #if SEEDCAST_ARM
+#include <arm_neon.h>
+
 #include <cstring>
 
+#include "linear.h"
 #include "noise.h"
 
 namespace seedcast {
 namespace neon {
 #include "lanes-portable.h"
 #include "noise-kernels.h"
+#include "floats-neon.h"
+#include "linear-kernels.h"
 }  // namespace neon
 
 const NoiseKernels noise_neon = neon::Noise<neon::LanesPortable>::table();
+const LinearKernels linear_neon = neon::Linear<neon::Floats>::table();
 
 }  // namespace seedcast
 #endif

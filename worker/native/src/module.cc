@@ -39,5 +39,6 @@ NAPI_MODULE_INIT() {
   static const seedcast::Export own[] = {{"levels", seedcast::levels}};
   seedcast::export_functions(env, exports, own, 1);
   seedcast::export_noise(env, exports);
+  seedcast::export_linear(env, exports);
   return exports;
 }
