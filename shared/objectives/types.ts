@@ -106,6 +106,22 @@ export interface EvaluationFailure {
   readonly final?: boolean;
 }
 
+/** What `seedcast generate` asks of an objective. */
+export interface GenerationRequest {
+  readonly options: ObjectiveOptions;
+  /** Text to go on from; empty: begin a new one. */
+  readonly prompt: string;
+  /** How much to add, in the model's tokens (bytes for `language-model`), from 1. */
+  readonly length: number;
+  /** Above 1 more daring, below 1 more likely; 0: always the most likely. */
+  readonly temperature: number;
+  /** Only from the so many most likely; null: from all. */
+  readonly top: number | null;
+  /** uint32: all chance. */
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
 export interface ObjectiveDefinition<Resource = unknown, P extends TensorDeclarations = TensorDeclarations> {
   /** ^[A-Za-z0-9_-]{1,64}$; what jobs name. */
   readonly name: string;
@@ -149,6 +165,8 @@ export interface ObjectiveDefinition<Resource = unknown, P extends TensorDeclara
   readonly timeout?: number;
   /** `per-direction` (default): pairs share a seed; `per-step`: all members share one; `per-member`: each its own. */
   readonly seeds?: 'per-step' | 'per-direction' | 'per-member';
+  /** What the model adds to the prompt, for `seedcast generate`; without `setup`, in the process of the command. */
+  generate?(parameters: ArraysOf<P>, request: GenerationRequest): string | Promise<string>;
   /** A short text for progress, from the centre's fitness. */
   summarize?(fitness: number): string;
 }

@@ -16,6 +16,7 @@ const FUNCTIONS = [
   'dispose',
   'auxiliary',
   'files',
+  'generate',
   'summarize',
 ] as const;
 const KEYS: readonly string[] = ['name', 'direction', 'timeout', 'seeds', ...FUNCTIONS];

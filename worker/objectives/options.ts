@@ -101,19 +101,23 @@ export function seeded(): OptionReader<number | null> {
   };
 }
 
-/** Reads all options. Throws SC_OBJECTIVE_OPTIONS for an unknown, a missing or a refused one. */
+/**
+ * Reads all options. Throws SC_OBJECTIVE_OPTIONS for an unknown, a missing or a refused one.
+ * @param prefix stands before names in messages: `model.` for the options inside the option `model`.
+ */
 export function readOptions<R extends Readers>(
   objective: string,
   options: ObjectiveOptions,
   readers: R,
+  prefix = '',
 ): OptionsOf<R> {
   const names = Object.keys(readers);
   for (const given of Object.keys(options)) {
     if (Object.hasOwn(readers, given)) continue;
     const near = nearest(given, names);
     throw optionError(
-      given,
-      `unknown option \`${given}\` of objective \`${objective}\``,
+      prefix + given,
+      `unknown option \`${prefix}${given}\` of objective \`${objective}\``,
       near === null ? `allowed are ${names.join(', ')}` : `did you mean \`${near}\`?`,
     );
   }
@@ -123,15 +127,15 @@ export function readOptions<R extends Readers>(
     if (given === undefined) {
       if (!('fallback' in reader))
         throw optionError(
-          name,
-          `option \`${name}\` of objective \`${objective}\` is missing`,
+          prefix + name,
+          `option \`${prefix}${name}\` of objective \`${objective}\` is missing`,
           `give ${reader.allowed}`,
         );
       result[name] = reader.fallback;
       continue;
     }
     const value = reader.read(given);
-    if (value === undefined) throw refuse(objective, name, given, reader.allowed);
+    if (value === undefined) throw refuse(objective, prefix + name, given, reader.allowed);
     result[name] = value;
   }
   return result as OptionsOf<R>;
