@@ -12,6 +12,7 @@ import { doctor } from './verbs/doctor.js';
 import { evalVerb } from './verbs/eval.js';
 import { events } from './verbs/events.js';
 import { extend } from './verbs/extend.js';
+import { generate } from './verbs/generate.js';
 import { history } from './verbs/history.js';
 import { init } from './verbs/init.js';
 import { list } from './verbs/list.js';
@@ -50,6 +51,7 @@ const VERBS: readonly Verb[] = [
   replay,
   history,
   evalVerb,
+  generate,
   workers,
   schema,
   validate,

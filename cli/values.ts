@@ -21,6 +21,14 @@ export function realNumber(text: string): number {
   throw new InvalidArgumentError('give a finite number');
 }
 
+export function realFrom(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= low && value <= high) return value;
+    throw new InvalidArgumentError(`give a number from ${low} to ${high}`);
+  };
+}
+
 /** Milliseconds of `30s`, `10m`, `2h`. */
 export function duration(text: string): number {
   try {

@@ -78,6 +78,7 @@ function encode(
         step: String(step),
         digest,
         objective: genesis.objective.name,
+        options: JSON.stringify(genesis.objective.options),
       });
     case 'npy': {
       const name = wanted ?? (tensors.size === 1 ? [...tensors.keys()][0] : undefined);
