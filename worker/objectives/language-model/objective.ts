@@ -24,6 +24,8 @@ interface Material {
 export const languageModel: ObjectiveDefinition<Material> = {
   name: LANGUAGE_MODEL,
   direction: 'minimize',
+  // A step's members are compared on the same text; a method's groups each have their own.
+  seeds: 'per-step',
   validate: (options) => {
     loadText(readLanguageOptions(options));
     return completeOptions(options);

