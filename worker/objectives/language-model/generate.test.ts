@@ -23,7 +23,10 @@ function frequencies(temperature: number, top: number | null, count = 20_000): n
 function near(found: readonly number[], expected: readonly number[]): void {
   found.forEach((value, i) => {
     const p = expected[i] ?? 0;
-    assert.ok(Math.abs(value - p) <= 5 * Math.sqrt((p * (1 - p)) / 20_000), `${found.join(' ')} against ${expected.join(' ')}`);
+    assert.ok(
+      Math.abs(value - p) <= 5 * Math.sqrt((p * (1 - p)) / 20_000),
+      `${found.join(' ')} against ${expected.join(' ')}`,
+    );
   });
 }
 
