@@ -19,10 +19,14 @@
         "src/noise.cc",
         "src/linear.cc",
         "src/isa-portable.cc",
-        "src/isa-neon.cc"
+        "src/isa-neon.cc",
+        "src/integer.cc",
+        "src/low-rank.cc",
+        "src/integer-portable.cc",
+        "src/integer-neon.cc"
       ],
       "conditions": [
-        ["target_arch=='x64'", { "dependencies": ["avx2", "avx512", "avx512-bitalg"] }]
+        ["target_arch=='x64'", { "dependencies": ["avx2", "avx512", "avx512-bitalg", "avx512-vnni"] }]
       ]
     }
   ],
@@ -34,14 +38,14 @@
           {
             "target_name": "avx2",
             "type": "static_library",
-            "sources": ["src/isa-avx2.cc"],
+            "sources": ["src/isa-avx2.cc", "src/integer-avx2.cc"],
             "cflags_cc": ["-mavx2", "-mfma"],
             "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mfma"] }
           },
           {
             "target_name": "avx512",
             "type": "static_library",
-            "sources": ["src/isa-avx512.cc"],
+            "sources": ["src/isa-avx512.cc", "src/integer-avx512.cc"],
             "cflags_cc": ["-Wno-maybe-uninitialized", "-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"],
             "xcode_settings": {
               "OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"]
@@ -54,6 +58,15 @@
             "cflags_cc": ["-Wno-maybe-uninitialized", "-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bitalg"],
             "xcode_settings": {
               "OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bitalg"]
+            }
+          },
+          {
+            "target_name": "avx512-vnni",
+            "type": "static_library",
+            "sources": ["src/integer-avx512-vnni.cc"],
+            "cflags_cc": ["-Wno-maybe-uninitialized", "-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"],
+            "xcode_settings": {
+              "OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
             }
           }
         ]

@@ -6,5 +6,7 @@ namespace seedcast {
 
 void export_noise(napi_env env, napi_value exports);
 void export_linear(napi_env env, napi_value exports);
+void export_integer(napi_env env, napi_value exports);
+void export_low_rank(napi_env env, napi_value exports);
 
 }  // namespace seedcast

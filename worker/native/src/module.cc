@@ -40,5 +40,7 @@ NAPI_MODULE_INIT() {
   seedcast::export_functions(env, exports, own, 1);
   seedcast::export_noise(env, exports);
   seedcast::export_linear(env, exports);
+  seedcast::export_integer(env, exports);
+  seedcast::export_low_rank(env, exports);
   return exports;
 }
