@@ -48,6 +48,7 @@ export class JobRunner {
   /** Workers that are subscribed to the job's rounds: for counting bytes. */
   private listeners = 0;
   private stopped = false;
+  private lastRead = 0;
   private lastProgress = Number.NEGATIVE_INFINITY;
   private cancelProgress: (() => void) | null = null;
   private evidenceKeep: number | null;
@@ -143,7 +144,7 @@ export class JobRunner {
       case 'commit':
         return void this.commit(effect.bytes, effect.expected);
       case 'read-ledger':
-        return void this.readLedger(effect.from);
+        return void this.readLedger(effect.from, effect.read);
       case 'rebuild':
         return this.ports.onRebuild(this.job, effect.workers);
       case 'event':
@@ -202,13 +203,14 @@ export class JobRunner {
     }
   }
 
-  private async readLedger(from: number): Promise<void> {
-    while (!this.stopped) {
+  private async readLedger(from: number, read: number): Promise<void> {
+    this.lastRead = read;
+    while (!this.stopped && read === this.lastRead) {
       try {
         const entries: { sequence: number; payload: Uint8Array }[] = [];
         for await (const { sequence, payload } of this.ports.store.records(this.job, from))
           entries.push({ sequence, payload: Uint8Array.from(payload) });
-        return this.handle({ type: 'ledger', entries });
+        return this.handle({ type: 'ledger', read, entries });
       } catch (error) {
         this.ports.log(`reading the ledger: ${messageOf(error)}`, { job: this.job });
         await new Promise<void>((resolve) => this.ports.clock.after(READ_AGAIN, resolve));

@@ -13,6 +13,8 @@ class Bench {
   readonly core: JobCore;
   readonly entries: { sequence: number; payload: Uint8Array }[] = [];
   now = 0;
+  /** Number of the last read asked for. */
+  read = 0;
 
   constructor(changes: GenesisChanges = {}, fresh = true) {
     const genesis = encodeRecord(exampleGenesis(changes));
@@ -24,7 +26,9 @@ class Bench {
 
   feed(event: JobCoreEvent, after = 1): JobCoreEffect[] {
     this.now += after;
-    return this.core.handle(event, this.now);
+    const effects = this.core.handle(event, this.now);
+    for (const effect of effects) if (effect.type === 'read-ledger') this.read = effect.read;
+    return effects;
   }
 
   /** Carries out stores and commits, as a ledger without faults does; returns what was left over. */
@@ -43,7 +47,11 @@ class Bench {
   }
 
   ledgerFrom(from: number): JobCoreEvent {
-    return { type: 'ledger', entries: this.entries.filter(({ sequence }) => sequence >= from) };
+    return {
+      type: 'ledger',
+      read: this.read,
+      entries: this.entries.filter(({ sequence }) => sequence >= from),
+    };
   }
 
   view(): LedgerView {
@@ -186,6 +194,49 @@ describe("a coordinator's core", () => {
     const { from } = only(bench.feed({ type: 'committed', sequence }), 'read-ledger');
     assert.equal(bench.view().steps, 0);
     assert.deepEqual(bench.feed(bench.ledgerFrom(from)), [{ type: 'deposed' }]);
+  });
+
+  it('fails the job with the reason when the fold refuses what it wrote itself, instead of writing it again', () => {
+    // Two finite statistics whose sum is not: no replica could fold it, so no ledger takes the step.
+    const overflow = new Bench({ objective: { auxiliary: { length: 1, every: 1 } } });
+    const { message } = only(overflow.feed(ready('w')), 'round');
+    const auxiliaries = Float64Array.of(1e308, 1e308);
+    overflow.feed(answer(message, 'w', 0, [1, 2, 3, 4, 5], { auxiliaryUnits: [0, 1], auxiliaries }));
+    // Words that are longer than a record's reason may be.
+    const wordy = new Bench({ spec: { onFailure: 'fail' } });
+    const failing = only(wordy.feed(ready('w')), 'round').message;
+    const failures: ResultMessage['failures'] = [[0, 'x'.repeat(5000)]];
+    const effects = wordy.feed(answer(failing, 'w', 0, [0, 2, 3, 4, 5], { failures }));
+    const commits = [
+      [overflow, only(overflow.feed({ type: 'evidence-stored' }), 'commit'), /statistics/],
+      [wordy, only(effects, 'commit'), /reason/],
+    ] as const;
+    for (const [bench, commit, words] of commits) {
+      const { from } = only(
+        bench.feed({ type: 'committed', sequence: bench.write(commit.bytes) }),
+        'read-ledger',
+      );
+      const left = bench.settle(bench.feed(bench.ledgerFrom(from)));
+      assert.ok(left.some(({ type }) => type === 'ended'));
+      const { end } = bench.view();
+      assert.equal(end?.status, 'failed');
+      assert.match(end.reason ?? '', /^the ledger does not accept the job's own record: /);
+      assert.match(end.reason ?? '', words);
+    }
+  });
+
+  it('is not deposed by a read of the ledger that was overtaken', () => {
+    const bench = new Bench();
+    let { message } = only(bench.feed(ready('w')), 'round');
+    // A look at the ledger while the workers are silent, whose answer takes long.
+    const { from } = only(bench.feed({ type: 'tick' }, 4000), 'read-ledger');
+    const slow = bench.ledgerFrom(from);
+    ({ message } = only(bench.settle(bench.feed(answer(message, 'w', 0, [1, 2, 3, 4, 5]))), 'round'));
+    bench.feed(answer(message, 'w', 0, [1, 2, 3, 4, 5]));
+    bench.write(only(bench.feed({ type: 'evidence-stored' }), 'commit').bytes);
+    const late = only(bench.feed({ type: 'commit-unknown' }), 'read-ledger');
+    assert.deepEqual(bench.feed(slow), []);
+    assert.equal(only(bench.feed(bench.ledgerFrom(late.from)), 'round').message.step, 2);
   });
 
   it('finds out that it was replaced while its workers are silent, and while the job is paused', () => {

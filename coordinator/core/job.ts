@@ -46,6 +46,8 @@ export type JobCoreEvent =
   | { readonly type: 'store-full'; readonly message: string }
   | {
       readonly type: 'ledger';
+      /** The number of the read that this answers. */
+      readonly read: number;
       readonly entries: readonly { readonly sequence: number; readonly payload: Uint8Array }[];
     }
   | { readonly type: 'control'; readonly request: ControlRequestKind };
@@ -61,7 +63,8 @@ export type JobCoreEffect =
   | { readonly type: 'assign'; readonly worker: string; readonly ranges: Ranges }
   | { readonly type: 'store-evidence'; readonly payload: Uint8Array; readonly step: number }
   | { readonly type: 'commit'; readonly bytes: Uint8Array; readonly expected: number }
-  | { readonly type: 'read-ledger'; readonly from: number }
+  /** Reads are numbered: only the answer to the last one counts. */
+  | { readonly type: 'read-ledger'; readonly from: number; readonly read: number }
   /** Digests disagree: these workers discard their replica and load it again. */
   | { readonly type: 'rebuild'; readonly workers: readonly string[] }
   | {
@@ -90,6 +93,8 @@ type Phase =
   /** Reading the ledger after a commit whose outcome is unknown. */
   | 'reconciling'
   | 'deposed'
+  /** Not even the record that ends the job is accepted: nothing more is tried. */
+  | 'stuck'
   | 'ended';
 
 /** Waits before a commit is tried again, or after a full store, in milliseconds. */
@@ -123,6 +128,10 @@ export class JobCore {
   /** When a new value of the round came last, or the ledger was looked at for want of one. */
   private heardAt = 0;
   private fullSince: string | null = null;
+  /** Why the fold refuses this core's own record. */
+  private refusal: string | null = null;
+  /** Ledger reads asked for so far. An older answer may have been overtaken by what this core wrote since. */
+  private reads = 0;
   private failuresNamed = 0;
   /** Milliseconds that the job ran until `activeSince`, or in all while that is null: pauses and ends do not count. */
   private active: number;
@@ -186,6 +195,7 @@ export class JobCore {
   }
 
   private waiting(): string | null {
+    if (this.phase === 'stuck') return this.refusal;
     if (this.fullSince !== null) return `the store is full: ${this.fullSince}`;
     if (this.phase === 'collecting' && this.ready.length === 0) return 'no worker is ready';
     if (this.phase === 'idle' && this.currentView.status === 'running' && this.ready.length === 0)
@@ -230,7 +240,7 @@ export class JobCore {
         this.onStoreFull(event.message, now, out);
         break;
       case 'ledger':
-        this.onLedger(event.entries, now, out);
+        if (event.read === this.reads) this.onLedger(event.entries, now, out);
         break;
       case 'control':
         this.onControl(event.request, now, out);
@@ -642,6 +652,7 @@ export class JobCore {
     this.stopRequested = false;
     this.cancelRequested = false;
     this.failure = null;
+    this.refusal = null;
   }
 
   private reconcile(out: JobCoreEffect[]): void {
@@ -650,7 +661,7 @@ export class JobCore {
   }
 
   private readLedger(out: JobCoreEffect[]): void {
-    out.push({ type: 'read-ledger', from: this.currentView.sequence });
+    out.push({ type: 'read-ledger', from: this.currentView.sequence, read: ++this.reads });
   }
 
   /** Every entry from `view.sequence` on, read back after a commit of unknown outcome. */
@@ -666,13 +677,16 @@ export class JobCore {
     if (seen < 0) return this.depose(out);
     const mine = this.pendingCommit;
     let landed = false;
+    let refused: string | null = null;
     for (const { sequence, payload } of entries.slice(seen + 1)) {
       const folded = fold(this.currentView, payload, sequence);
+      const own = mine !== null && sameBytes(payload, mine);
       if (!folded.accepted) {
         if (folded.view !== null) this.currentView = folded.view;
+        // A second copy of what has landed is refused as well, rightly.
+        if (own && !landed) refused = folded.reason;
         continue;
       }
-      const own = mine !== null && sameBytes(payload, mine);
       if (!own) return this.depose(out);
       this.adopt(folded.view, payload, folded.record, out);
       landed = true;
@@ -680,8 +694,25 @@ export class JobCore {
     this.pendingCommit = null;
     this.phase = 'idle';
     if (landed || mine === null) return this.next(now, out);
+    if (refused !== null) return this.onRefused(refused, now, out);
     // Nobody wrote: the record never arrived. Its parent is still the head, so the same bytes may be tried again.
     this.commit(mine, out);
+  }
+
+  /** The fold is a function of the bytes: to write the same record again would be refused for ever. */
+  private onRefused(reason: string, now: number, out: JobCoreEffect[]): void {
+    const again = this.refusal !== null;
+    this.refusal ??= `the ledger does not accept the job's own record: ${reason}`;
+    if (again) {
+      this.phase = 'stuck';
+      out.push({ type: 'event', event: 'stuck', message: this.refusal });
+      return;
+    }
+    // Nothing of what was refused may be in the record that ends the job.
+    this.failure = this.refusal;
+    this.finalCentre = null;
+    this.finalDigest = null;
+    this.next(now, out);
   }
 
   /** No record may follow the head while nothing is in flight: if one does, another coordinator wrote it. */

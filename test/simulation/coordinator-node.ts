@@ -325,7 +325,7 @@ export class CoordinatorNode {
           })(),
         );
       case 'read-ledger':
-        return this.readFrom(effect.from, answered);
+        return this.readFrom(effect.from, effect.read, answered);
       case 'rebuild':
         world.history.count('rebuild ordered');
         for (const name of effect.workers)
@@ -341,14 +341,14 @@ export class CoordinatorNode {
     }
   }
 
-  private readFrom(from: number, answered: (fn: () => void) => () => void): void {
+  private readFrom(from: number, read: number, answered: (fn: () => void) => () => void): void {
     this.world.read(from, (entries) =>
       answered(() => {
-        if (entries !== null) this.feed({ type: 'ledger', entries });
+        if (entries !== null) this.feed({ type: 'ledger', read, entries });
         else
           this.world.scheduler.after(
             READ_AGAIN,
-            answered(() => this.readFrom(from, answered)),
+            answered(() => this.readFrom(from, read, answered)),
           );
       })(),
     );
