@@ -7,7 +7,7 @@ import { MemoryHub } from '../shared/bus/memory.js';
 import type { Bus } from '../shared/bus/port.js';
 import type { SeedcastError } from '../shared/errors.js';
 import { parseJob } from '../shared/job/parse.js';
-import { systemClock } from '../shared/ports.js';
+import { type Clock, systemClock } from '../shared/ports.js';
 import { type Heartbeat, type JobSummary, encodeJson, openAnswer } from '../shared/wire/reports.js';
 import { names } from '../shared/wire/subjects.js';
 import type { CoordinatorOptions } from './options.js';
@@ -60,6 +60,19 @@ async function leading(bus: Bus, more: Partial<CoordinatorOptions> = {}): Promis
   return coordinator;
 }
 
+/** The bus with one method replaced. */
+function altered<K extends keyof Bus>(bus: Bus, key: K, method: Bus[K]): Bus {
+  return new Proxy(bus, { get: (target, name) => (name === key ? method : bound(target, name)) });
+}
+
+async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = Date.now() + 3000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, what);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 /** The bus, with jobs that take 300 ms to be stored. */
 function slowToStore(bus: Bus): Bus {
   const keyValue: Bus['keyValue'] = async (bucket) => {
@@ -71,10 +84,10 @@ function slowToStore(bus: Bus): Bus {
     };
     return new Proxy(real, { get: (target, name) => (name === 'create' ? create : bound(target, name)) });
   };
-  return new Proxy(bus, { get: (target, name) => (name === 'keyValue' ? keyValue : bound(target, name)) });
+  return altered(bus, 'keyValue', keyValue);
 }
 
-function submission(): Uint8Array {
+function submission(job = 'j'): Uint8Array {
   const { name, spec } = parseJob({
     apiVersion: 'seedcast/v1',
     kind: 'Job',
@@ -86,7 +99,7 @@ function submission(): Uint8Array {
       stop: { steps: 1 },
     },
   });
-  return encodeJson({ job: 'j', name, spec, init: null });
+  return encodeJson({ job, name, spec, init: null });
 }
 
 function bound(target: object, name: string | symbol): unknown {
@@ -194,11 +207,140 @@ void describe('a coordinator that takes up only the jobs it is asked for', () =>
     assert.equal((await asked(bus, all.service.describe, { job: 'j' }))['progress'], null);
 
     await asked(bus, all.service.control, { job: 'j', action: 'cancel' });
-    const deadline = Date.now() + 3000;
     const state = async () => ((await asked(bus, all.service.list, {}))['jobs'] as JobSummary[])[0]?.state;
-    while ((await state()) !== 'cancelled') {
-      assert.ok(Date.now() < deadline, 'it is not cancelled');
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(async () => (await state()) === 'cancelled', 'it is cancelled');
+  });
+});
+
+void describe('a job that is deleted', () => {
+  void it('while its genesis is on the way leaves no ledger and no record', async (t) => {
+    const hub = new MemoryHub();
+    const bus = hub.connect();
+    bus.subscribe(all.worker('w').describe, ({ respond }) => respond?.(DESCRIBED));
+    const own = hub.connect();
+    let appending = (): void => undefined;
+    const begun = new Promise<void>((resolve) => (appending = resolve));
+    const append: Bus['streams']['append'] = async (subject, payload, options) => {
+      if (subject === all.job('j').ledger) {
+        appending();
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      return own.streams.append(subject, payload, options);
+    };
+    const streams = new Proxy(own.streams, {
+      get: (target, name) => (name === 'append' ? append : bound(target, name)),
+    });
+    const coordinator = await leading(
+      new Proxy(own, { get: (target, name) => (name === 'streams' ? streams : bound(target, name)) }),
+    );
+    t.after(() => coordinator.stop());
+    bus.publish(all.worker('w').heartbeat, encodeJson(HEARTBEAT));
+    const submitted = bus.request(all.service.submit, submission(), { timeout: 5000 });
+    await begun;
+    await asked(bus, all.service.control, { job: 'j', action: 'delete' });
+    await submitted;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal(await bus.streams.last(all.streams.ledger, all.job('j').ledger), null);
+    assert.deepEqual(await (await bus.keyValue(all.buckets.jobs)).list(), []);
+  });
+
+  void it('while a worker describes its objective is not reborn by what is learnt afterwards', async (t) => {
+    const hub = new MemoryHub();
+    const bus = hub.connect();
+    let refuseIt = (): void => assert.fail('nobody asked');
+    const begun = new Promise<void>((resolve) => {
+      bus.subscribe(all.worker('w').describe, ({ respond }) => {
+        // A fault of the worker, which the pending job would otherwise wait with.
+        const error = { code: 'SC_INTERNAL', message: 'no room' };
+        refuseIt = () => respond?.(encodeJson({ ok: false, error }));
+        resolve();
+      });
+    });
+    const coordinator = await leading(hub.connect());
+    t.after(() => coordinator.stop());
+    bus.publish(all.worker('w').heartbeat, encodeJson(HEARTBEAT));
+    const submitted = bus.request(all.service.submit, submission(), { timeout: 5000 });
+    await begun;
+    await asked(bus, all.service.control, { job: 'j', action: 'delete' });
+    refuseIt();
+    await submitted;
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    assert.deepEqual((await asked(bus, all.service.list, {}))['jobs'], []);
+    assert.deepEqual(await (await bus.keyValue(all.buckets.jobs)).list(), []);
+  });
+});
+
+void describe('the leader', () => {
+  void it('keeps no timer of a submission that was answered', async (t) => {
+    const hub = new MemoryHub();
+    const bus = hub.connect();
+    bus.subscribe(all.worker('w').describe, ({ respond }) => respond?.(DESCRIBED));
+    const waits: { cancelled: boolean }[] = [];
+    const clock: Clock = {
+      ...systemClock,
+      after: (ms, callback) => {
+        const cancel = systemClock.after(ms, callback);
+        if (ms !== 3000) return cancel;
+        const wait = { cancelled: false };
+        waits.push(wait);
+        return () => {
+          wait.cancelled = true;
+          cancel();
+        };
+      },
+    };
+    const coordinator = await leading(hub.connect(), { clock });
+    t.after(() => coordinator.stop());
+    bus.publish(all.worker('w').heartbeat, encodeJson(HEARTBEAT));
+    openAnswer(await bus.request(all.service.submit, submission(), { timeout: 5000 }), 'answer');
+    assert.deepEqual(waits, [{ cancelled: true }]);
+  });
+
+  void it('gives the other jobs their turn when one throws, and says which and why', async (t) => {
+    const hub = new MemoryHub();
+    const bus = hub.connect();
+    bus.subscribe(all.worker('w').describe, ({ respond }) => respond?.(DESCRIBED));
+    const own = hub.connect();
+    let broken = false;
+    const publish: Bus['publish'] = (subject, payload) => {
+      if (broken && subject === all.job('first').round) throw new Error('torn wire');
+      own.publish(subject, payload);
+    };
+    const coordinator = await leading(altered(own, 'publish', publish));
+    t.after(() => coordinator.stop());
+    const told: string[] = [];
+    await bus.streams.follow(all.streams.events, all.job('first').event, ({ payload }) => {
+      const { type, message } = JSON.parse(new TextDecoder().decode(payload)) as Record<string, string>;
+      if (type === 'fault') told.push(message ?? '');
+    });
+    const rounds: string[] = [];
+    bus.subscribe(all.job('second').round, () => rounds.push('second'));
+    bus.publish(
+      all.worker('w').heartbeat,
+      encodeJson({ ...HEARTBEAT, capacity: { jobs: 2, memoryBytes: 1e9 } }),
+    );
+    for (const job of ['first', 'second'])
+      openAnswer(await bus.request(all.service.submit, submission(job), { timeout: 5000 }), 'answer');
+    broken = true;
+    const status = {
+      ready: true,
+      step: 0,
+      digest: null,
+      evaluationsPerSecond: 0,
+      signal: null,
+      relativeStep: null,
+      problem: null,
+    };
+    bus.publish(
+      all.worker('w').heartbeat,
+      encodeJson({
+        ...HEARTBEAT,
+        capacity: { jobs: 2, memoryBytes: 1e9 },
+        jobs: { first: status, second: status },
+      }),
+    );
+    await until(() => rounds.length > 0, 'the second job has its round');
+    await until(() => told.length > 0, 'the fault is told');
+    assert.deepEqual(told, ['torn wire']);
   });
 });

@@ -16,9 +16,10 @@ import {
 } from '../shared/wire/reports.js';
 import { checkIdentifier, type Names } from '../shared/wire/subjects.js';
 import { Fleet } from './fleet.js';
-import { JobBook, lostEvent } from './job-book.js';
+import { JobBook } from './job-book.js';
 import { Lease } from './lease.js';
 import type { CoordinatorOptions } from './options.js';
+import { lostEvent } from './preparing.js';
 
 export type CoordinatorState = 'starting' | 'standby' | 'leading' | 'stopped';
 
