@@ -28,6 +28,7 @@ export {
   type TensorDeclaration,
   type TensorDeclarations,
 } from './shared/objectives/types.js';
+export type { Activation, Engine, Population, Tensor, Weight } from './shared/objectives/engine.js';
 export type { JobResult, JobState, Progress } from './shared/wire/reports.js';
 export {
   Job,

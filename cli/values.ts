@@ -1,7 +1,8 @@
 // Values of command-line options, checked: a bad one is refused with what would be allowed.
 import { InvalidArgumentError } from 'commander';
-import { messageOf } from '../shared/errors.js';
+import { asSeedcastError, messageOf } from '../shared/errors.js';
 import { parseDuration } from '../shared/job/duration.js';
+import { parseEngineWish } from '../worker/engines/open.js';
 
 export function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
@@ -27,6 +28,16 @@ export function realFrom(low: number, high: number): (text: string) => number {
     if (text.trim() !== '' && value >= low && value <= high) return value;
     throw new InvalidArgumentError(`give a number from ${low} to ${high}`);
   };
+}
+
+/** The text of an engine wish that can be understood. */
+export function engineWish(text: string): string {
+  try {
+    parseEngineWish(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(asSeedcastError(error).hint ?? messageOf(error));
+  }
 }
 
 /** Milliseconds of `30s`, `10m`, `2h`. */

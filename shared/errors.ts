@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   SC_TENSOR_FILE: EXIT.invalid,
   SC_TENSOR_MISMATCH: EXIT.invalid,
   SC_PLATFORM: EXIT.invalid,
+  SC_ENGINE: EXIT.invalid,
   SC_STORE_BUSY: EXIT.invalid,
   SC_JOB_EXISTS: EXIT.invalid,
   SC_JOB_STATE: EXIT.invalid,

@@ -16,6 +16,8 @@ import {
 import type { Names } from '../shared/wire/subjects.js';
 import { ThreadPool } from './compute/pool.js';
 import type { CatalogEntry } from './compute/protocol.js';
+import { type EngineChoice, type EngineWish, chooseEngine } from './engines/open.js';
+import { ENGINE_PROVIDERS } from './engines/providers.js';
 import { JobSession } from './job-session.js';
 import { startWeights } from './replica/start-weights.js';
 
@@ -40,6 +42,8 @@ export interface WorkerOptions {
   readonly objectivePaths: readonly string[];
   /** Compute threads. */
   readonly threads: number;
+  /** What populations are evaluated on. Default auto. */
+  readonly engine?: EngineWish;
   /** Replicas held at once at most. Default 4. */
   readonly jobs?: number;
   /** Bytes for replicas. Default half of the machine's memory. */
@@ -57,25 +61,33 @@ export class WorkerAgent {
   private readonly closing = new Map<string, Promise<void>>();
   private readonly subscriptions: Subscription[] = [];
   private catalog: Readonly<Record<string, CatalogEntry>> = {};
+  /** Chosen at the start. */
+  private engine: EngineChoice | null = null;
   private placementVersion = 0;
   private asking = false;
   private cancelTimers: (() => void)[] = [];
 
   constructor(private readonly options: WorkerOptions) {
-    const { bus, names, threads, objectivePaths, log } = options;
+    const { bus, names, threads, objectivePaths, engine = 'auto', log } = options;
     this.store = new LedgerStore(bus, names);
-    this.pool = new ThreadPool(threads, objectivePaths, (job, message) =>
+    this.pool = new ThreadPool(threads, { objectivePaths, engine }, (job, message) =>
       log(message, job === null ? {} : { job }),
     );
+  }
+
+  /** The engine and what does its work; empty before the start. */
+  get engineText(): string {
+    return this.engine === null ? '' : `${this.engine.name} (${this.engine.backend})`;
   }
 
   get state(): WorkerState {
     return this.currentState;
   }
 
-  /** Loads the objectives (SC_OBJECTIVE_FILE when one cannot be) and joins the pool. */
+  /** Loads the objectives (SC_OBJECTIVE_FILE, SC_ENGINE when something cannot be had) and joins the pool. */
   async start(): Promise<void> {
     const { bus, names, worker } = this.options;
+    this.engine = await chooseEngine(this.options.engine ?? 'auto', ENGINE_PROVIDERS);
     this.catalog = await this.pool.run(0, { op: 'catalog' });
     const own = names.worker(worker);
     this.listen(own.placement, (payload) => this.placed(placementMessage.decode(payload)));
@@ -187,7 +199,8 @@ export class WorkerAgent {
       clock,
       pool: this.pool,
       log,
-      limitsOf: (objective) => this.catalog[objective] ?? { timeout: null, batched: false },
+      limitsOf: (objective) =>
+        this.catalog[objective] ?? { timeout: null, batched: false, population: false },
       onChange: () => this.beat(),
       onAsk: () => this.ask(),
     });
@@ -239,7 +252,8 @@ export class WorkerAgent {
       host: hostname(),
       pid: process.pid,
       version,
-      engine: 'reference',
+      engine: this.engine?.name ?? 'reference',
+      backend: this.engine?.backend ?? 'typescript',
       threads,
       capacity: {
         jobs: this.options.jobs ?? 4,

@@ -58,7 +58,7 @@ void describe('a session closed while its replica is opened', () => {
       clock: systemClock,
       pool: threads as unknown as ThreadPool,
       log: () => undefined,
-      limitsOf: () => ({ timeout: null, batched: false }),
+      limitsOf: () => ({ timeout: null, batched: false, population: false }),
       onChange: () => undefined,
       onAsk: () => undefined,
     });

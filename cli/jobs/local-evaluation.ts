@@ -1,10 +1,12 @@
 // Evaluations in this process, without a pool: for `eval`, and to time one for an estimate.
 import type { JobSpec } from '../../shared/job/spec.js';
+import type { PopulationSource, PopulationTensor } from '../../shared/objectives/engine.js';
 import type { TensorArray } from '../../shared/objectives/types.js';
 import { deriveKey } from '../../shared/random/key.js';
 import { evaluationSeed } from '../../shared/random/noise.js';
 import { applyBounds } from '../../shared/tensors/bounds.js';
 import { initialValues } from '../../shared/tensors/init.js';
+import { openEngine } from '../../worker/engines/providers.js';
 import { type EvaluationOutcome, ObjectiveRunner } from '../../worker/objectives/run.js';
 import type { Host } from '../host.js';
 import type { LocalObjective } from './costs.js';
@@ -18,6 +20,9 @@ export interface Evaluations {
   readonly repeats: number;
 }
 
+/** Tells engines apart what is evaluated here one after another. */
+let sources = 0;
+
 /** Each with a seed of its own, in order; stops early when the signal is aborted. */
 export async function evaluateHere(
   host: Host,
@@ -30,14 +35,26 @@ export async function evaluateHere(
     thread: 0,
     clock: host.clock,
     log: (message) => host.io.message(message),
+    engine: () => openEngine('auto'),
   });
   const key = deriveKey(seed);
+  const population: PopulationSource = {
+    version: `local ${sources++}`,
+    key,
+    noiseStep: step,
+    members: [{ direction: 0, sign: 0 }],
+    tensors: description.tensors.flatMap(({ name, shape }): PopulationTensor[] => {
+      const base = parameters.get(name);
+      return base === undefined ? [] : [{ name, shape, base, perturbation: { kind: 'none' } }];
+    }),
+  };
   const outcomes: EvaluationOutcome[] = [];
   await runner.start();
   try {
     for (let i = 0; i < repeats && !signal.aborted; i++) {
       const request = {
         parameters: Object.fromEntries([...parameters].map(([name, array]) => [name, array.slice()])),
+        population,
         seed: evaluationSeed(key, step, i),
         step,
         member: null,

@@ -28,6 +28,8 @@ import { systemClock } from '../../shared/ports.js';
 import type { ResultMessage, RoundMessage } from '../../shared/wire/messages.js';
 import { unitCount } from '../../shared/wire/slices.js';
 import { JobEvaluator } from '../../worker/compute/evaluator.js';
+import { parseEngineWish } from '../../worker/engines/open.js';
+import { openEngine } from '../../worker/engines/providers.js';
 import { sha256 } from '../../worker/objectives/code-hash.js';
 import { describeObjective } from '../../worker/objectives/describe.js';
 import { type LoadedObjective, loadObjectives } from '../../worker/objectives/load.js';
@@ -37,6 +39,8 @@ import { Replica } from '../../worker/replica/replica.js';
 const WORKER = 'local';
 /** Milliseconds of evaluations after which the event loop gets a turn. */
 const TURN = 20;
+/** Groups of members that go together where an engine evaluates them. */
+const POPULATION_GROUPS = 64;
 
 type SpecInput = JobFile['spec'];
 
@@ -76,6 +80,8 @@ export interface MinimizeOptions {
   readonly onFailure?: SpecInput['onFailure'];
   readonly ledger?: SpecInput['ledger'];
   readonly scalars?: SpecInput['scalars'];
+  /** What networks are evaluated on, as `--engine` of the command. Default auto. */
+  readonly engine?: string;
   /** Name in the ledger. Default minimize. */
   readonly name?: string;
   /** After every step. */
@@ -188,6 +194,7 @@ class LocalRun {
   private readonly ledger: Uint8Array[] = [];
   private readonly replica: Replica;
   private readonly evaluator: JobEvaluator;
+  private readonly population: boolean;
   private readonly core: JobCore;
   private readonly effects: JobCoreEffect[] = [];
   private turnAt: number;
@@ -203,10 +210,12 @@ class LocalRun {
     if (!folded.accepted) throw new SeedcastError('SC_INTERNAL', folded.reason);
     this.replica = new Replica(genesis);
     this.replica.initialise();
+    this.population = objective.definition.evaluatePopulation !== undefined;
     this.evaluator = new JobEvaluator(this.replica, objective, {
       thread: 0,
       clock: systemClock,
       log: (message) => process.stderr.write(`${message}\n`),
+      engine: () => openEngine(parseEngineWish(options.engine ?? 'auto')),
     });
     const now = systemClock.now();
     this.turnAt = now;
@@ -269,7 +278,7 @@ class LocalRun {
         step,
         layout,
         from,
-        Math.min(from + layout.group, units),
+        Math.min(from + (this.population ? POPULATION_GROUPS : 1) * layout.group, units),
         () => true,
       );
       if (done === null || done.to === from)

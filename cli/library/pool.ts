@@ -14,6 +14,8 @@ export interface PoolStartOptions {
   readonly workers?: number;
   /** Compute threads of each. Default: the processors shared out. */
   readonly threads?: number;
+  /** What workers evaluate networks on: `auto`, `reference`, `native`, `tensorflow`, `tensorflow:webgpu`. Default auto. */
+  readonly engine?: string;
   /** Folder of ledgers and state. Default `.seedcast`. */
   readonly store?: string;
   /** Files and folders of objectives. */
@@ -97,6 +99,7 @@ export class Pool {
       objectives: options.objectives ?? [],
       port: 'free',
       ...(options.threads === undefined ? {} : { threads: options.threads }),
+      ...(options.engine === undefined ? {} : { engine: options.engine }),
     });
     try {
       await local.joined();

@@ -19,6 +19,8 @@ export interface LocalPoolOptions {
   readonly workers: number;
   /** Compute threads of each worker. Default: the processors shared out. */
   readonly threads?: number;
+  /** What workers evaluate networks on. Default auto. */
+  readonly engine?: string;
   readonly objectives: readonly string[];
   /** Address the server listens on. Default 127.0.0.1. */
   readonly listen?: string;
@@ -111,6 +113,7 @@ export class LocalPool {
         this.server.url,
         '--threads',
         String(threads),
+        ...(options.engine === undefined ? [] : ['--engine', options.engine]),
         ...(options.pool === undefined ? [] : ['--pool', options.pool]),
         ...options.objectives.flatMap((path) => ['--objectives', path]),
       ],

@@ -16,6 +16,8 @@ import {
   namesOf,
 } from '../connection.js';
 import { type Host, type Verb, action, examples } from '../host.js';
+import { chooseEngine } from '../../worker/engines/open.js';
+import { ENGINE_PROVIDERS } from '../../worker/engines/providers.js';
 import { cacheFolder, locateServer, refuseWindows } from '../server/locate.js';
 
 interface Flags extends ConnectionFlags {
@@ -48,6 +50,7 @@ export const doctor: Verb = (program, host) => {
           cores(),
           memory(),
           noise(),
+          ...(await engines()),
           ...packages(),
           ...folders(host, flags),
           await connection(host, flags),
@@ -58,7 +61,7 @@ export const doctor: Verb = (program, host) => {
           else
             host.io.data(
               host.io.runnable(
-                `${grade.padEnd(4)}  ${what.padEnd(12)}  ${found}${mend === undefined ? '' : `: ${mend}`}`,
+                `${grade.padEnd(4)}  ${what.padEnd(17)}  ${found}${mend === undefined ? '' : `: ${mend}`}`,
               ),
             );
         }
@@ -122,6 +125,22 @@ function compareVersions(a: readonly number[], b: readonly number[]): number {
 function cores(): Finding {
   const count = availableParallelism();
   return { grade: 'ok', what: 'processors', found: `${count}, so --workers times --threads up to ${count}` };
+}
+
+/** Every engine and backend, and what is missing for those that cannot be had. */
+async function engines(): Promise<Finding[]> {
+  const probes = await Promise.all(
+    ENGINE_PROVIDERS.map(async (provider) =>
+      (await provider.probe()).map((probe): Finding => {
+        const what = `engine ${provider.name}`;
+        return probe.available
+          ? { grade: 'ok', what, found: `${probe.backend}: ${probe.details}` }
+          : { grade: 'ok', what, found: `no ${probe.backend} (${probe.why})`, mend: probe.mend };
+      }),
+    ),
+  );
+  const { name, backend } = await chooseEngine('auto', ENGINE_PROVIDERS);
+  return [...probes.flat(), { grade: 'ok', what: 'engine auto', found: `${name} (${backend})` }];
 }
 
 function memory(): Finding {

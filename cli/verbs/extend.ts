@@ -19,7 +19,7 @@ import { followHere } from '../jobs/run-here.js';
 import { watchJob } from '../jobs/watching.js';
 import { LocalPool } from '../pool/local-pool.js';
 import { commandLine } from '../shell.js';
-import { duration, integerFrom, realNumber } from '../values.js';
+import { duration, engineWish, integerFrom, realNumber } from '../values.js';
 import { finishWatching, watchAgain } from './watch.js';
 
 interface Flags extends ConnectionFlags {
@@ -30,6 +30,7 @@ interface Flags extends ConnectionFlags {
   readonly objectives: readonly string[];
   readonly workers: number;
   readonly threads?: number;
+  readonly engine?: string;
   readonly watch?: boolean;
   readonly wait?: boolean;
   readonly json?: boolean;
@@ -47,6 +48,11 @@ export const extend: Verb = (program, host) => {
     .option('--objectives <path>', 'offline: file or folder of objectives (repeatable)', collect, [])
     .option('--workers <n>', 'offline: worker processes', integerFrom(1, 256), 1)
     .option('--threads <n>', 'offline: compute threads a worker', integerFrom(1, 1024))
+    .option(
+      '--engine <name>',
+      'offline: what networks are evaluated on: auto, reference, native, tensorflow[:BACKEND]',
+      engineWish,
+    )
     .option('--json', 'one JSON object a line')
     .addHelpText(
       'after',
@@ -89,6 +95,7 @@ async function extendHere(host: Host, dir: string, text: string, flags: Flags): 
     port: 'free',
     takeUp: [],
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+    ...(flags.engine === undefined ? {} : { engine: flags.engine }),
     ...(flags.pool === undefined ? {} : { pool: flags.pool }),
   });
   try {

@@ -11,12 +11,13 @@ import { followHere } from '../jobs/run-here.js';
 import { LocalPool } from '../pool/local-pool.js';
 import { aborted } from '../interrupts.js';
 import { commandLine } from '../shell.js';
-import { duration, integerFrom } from '../values.js';
+import { duration, engineWish, integerFrom } from '../values.js';
 
 interface Flags {
   readonly objectives: readonly string[];
   readonly workers: number;
   readonly threads?: number;
+  readonly engine?: string;
   readonly store: string;
   readonly set: readonly string[];
   readonly id?: string;
@@ -35,6 +36,11 @@ export const run: Verb = (program, host) => {
       '--threads <n>',
       'compute threads a worker (default: the processors shared out)',
       integerFrom(1, 1024),
+    )
+    .option(
+      '--engine <name>',
+      'what networks are evaluated on: auto, reference, native, tensorflow[:BACKEND]',
+      engineWish,
     )
     .option('--store <dir>', 'where ledger and state are kept', DEFAULT_STORE)
     .option('--set <path=value>', 'replace a part of the job (repeatable)', collect, [])
@@ -66,6 +72,7 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
     port: 'free',
     takeUp: [job],
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+    ...(flags.engine === undefined ? {} : { engine: flags.engine }),
     ...(flags.pool === undefined ? {} : { pool: flags.pool }),
   });
   try {
@@ -103,6 +110,7 @@ function goOn(file: string, job: string, flags: Flags): string {
     job,
     ...(flags.workers === 1 ? [] : ['--workers', String(flags.workers)]),
     ...(flags.threads === undefined ? [] : ['--threads', String(flags.threads)]),
+    ...(flags.engine === undefined ? [] : ['--engine', flags.engine]),
     ...(flags.store === DEFAULT_STORE ? [] : ['--store', flags.store]),
     ...(flags.pool === undefined ? [] : ['--pool', flags.pool]),
     ...flags.objectives.flatMap((path) => ['--objectives', path]),

@@ -7,12 +7,13 @@ import { aborted } from '../interrupts.js';
 import { LocalPool } from '../pool/local-pool.js';
 import { removePoolState, writePoolState } from '../pool/state-file.js';
 import { elsewhere } from '../shell.js';
-import { integerFrom } from '../values.js';
+import { engineWish, integerFrom } from '../values.js';
 
 interface Flags {
   readonly objectives: readonly string[];
   readonly workers: number;
   readonly threads?: number;
+  readonly engine?: string;
   readonly store: string;
   readonly listen?: string;
   readonly pool?: string;
@@ -27,6 +28,11 @@ export const up: Verb = (program, host) => {
       '--threads <n>',
       'compute threads a worker (default: the processors shared out)',
       integerFrom(1, 1024),
+    )
+    .option(
+      '--engine <name>',
+      'what networks are evaluated on: auto, reference, native, tensorflow[:BACKEND]',
+      engineWish,
     )
     .option('--objectives <path>', 'file or folder of objectives (repeatable)', collect, [])
     .option('--store <dir>', 'where ledgers and state are kept', DEFAULT_STORE)
@@ -52,6 +58,7 @@ async function keepUp(host: Host, flags: Flags): Promise<number> {
     objectives: flags.objectives,
     port: 'preferred',
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+    ...(flags.engine === undefined ? {} : { engine: flags.engine }),
     ...(flags.listen === undefined ? {} : { listen: flags.listen, guarded: true }),
     ...(flags.pool === undefined ? {} : { pool: flags.pool }),
   });

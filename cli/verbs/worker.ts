@@ -3,6 +3,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { EXIT, asSeedcastError } from '../../shared/errors.js';
 import { checkIdentifier } from '../../shared/wire/subjects.js';
 import { WorkerAgent } from '../../worker/agent.js';
+import { parseEngineWish } from '../../worker/engines/open.js';
 import {
   type ServerFlags,
   connect,
@@ -15,12 +16,13 @@ import { type Host, type Verb, action, collect, examples } from '../host.js';
 import { aborted } from '../interrupts.js';
 import { type LogFlags, createLog, logFunction, logOptions } from '../log.js';
 import { type FatalLine, SUPERVISED } from '../pool/worker-process.js';
-import { byteSize, integerFrom } from '../values.js';
+import { byteSize, engineWish, integerFrom } from '../values.js';
 import { packageVersion } from '../version.js';
 
 interface Flags extends ServerFlags, LogFlags {
   readonly objectives: readonly string[];
   readonly threads: number;
+  readonly engine: string;
   readonly jobs: number;
   readonly memory?: number;
   readonly id?: string;
@@ -31,6 +33,12 @@ export const worker: Verb = (program, host) => {
     .description('run a worker of a pool')
     .option('--objectives <path>', 'file or folder of objectives (repeatable)', collect, [])
     .option('--threads <n>', 'compute threads', integerFrom(1, 1024), availableParallelism())
+    .option(
+      '--engine <name>',
+      'what networks are evaluated on: auto, reference, native, tensorflow[:BACKEND]',
+      engineWish,
+      'auto',
+    )
     .option('--jobs <n>', 'jobs held at once at most', integerFrom(1, 1024), 4)
     .option('--memory <size>', 'bytes for replicas (default: half of the memory)', byteSize)
     .option('--id <id>', 'name in the pool (default: the host and a suffix)')
@@ -87,12 +95,14 @@ async function work(host: Host, flags: Flags, supervised: boolean): Promise<numb
     version: packageVersion(),
     objectivePaths: flags.objectives,
     threads: flags.threads,
+    engine: parseEngineWish(flags.engine),
     jobs: flags.jobs,
     log: logFunction(logger),
     ...(flags.memory === undefined ? {} : { memoryBytes: flags.memory }),
   });
   await agent.start();
-  if (!supervised) logger.info({ server: bus.server.url, threads: flags.threads }, 'worker is up');
+  if (!supervised)
+    logger.info({ server: bus.server.url, threads: flags.threads, engine: agent.engineText }, 'worker is up');
   await aborted(signal);
   if (!supervised) logger.info('finishing what is under way');
   await agent.stop();

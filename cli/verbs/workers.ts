@@ -22,22 +22,24 @@ export const workers: Verb = (program, host) => {
           if (flags.json === true) for (const worker of all) host.io.json(worker);
           else if (all.length === 0) host.io.message('no workers: start one with `seedcast worker`');
           else {
-            const rows = all.map(({ worker, state, host: machine, threads, engine, capacity, jobs }) => {
-              const rate = Object.values(jobs).reduce(
-                (sum, { evaluationsPerSecond }) => sum + evaluationsPerSecond,
-                0,
-              );
-              return [
-                worker,
-                state,
-                machine,
-                String(threads),
-                engine,
-                `${Object.keys(jobs).length}/${capacity.jobs}`,
-                String(Math.round(rate)),
-                bytesText(capacity.memoryBytes),
-              ];
-            });
+            const rows = all.map(
+              ({ worker, state, host: machine, threads, engine, backend, capacity, jobs }) => {
+                const rate = Object.values(jobs).reduce(
+                  (sum, { evaluationsPerSecond }) => sum + evaluationsPerSecond,
+                  0,
+                );
+                return [
+                  worker,
+                  state,
+                  machine,
+                  String(threads),
+                  backend === undefined ? engine : `${engine} (${backend})`,
+                  `${Object.keys(jobs).length}/${capacity.jobs}`,
+                  String(Math.round(rate)),
+                  bytesText(capacity.memoryBytes),
+                ];
+              },
+            );
             for (const line of table(
               ['WORKER', 'STATE', 'HOST', 'THREADS', 'ENGINE', 'JOBS', 'EVAL/S', 'MEMORY'],
               rows,

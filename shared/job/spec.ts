@@ -4,6 +4,7 @@
 
 import { z } from 'zod';
 import { messageOf } from '../errors.js';
+import { ENGINE_NAMES } from '../objectives/engine.js';
 import type { ObjectiveOptions, OptionValue } from '../objectives/types.js';
 import { methodOptions } from '../methods/options.js';
 import { DURATION_FORM, parseDuration } from './duration.js';
@@ -163,7 +164,7 @@ function jobSpec<
     scalars: choice('Precision in which fitness travels and is kept.', ['float64', 'float32']).default(
       'float64',
     ),
-    engine: optional(choice('The one engine that may evaluate this job; null for any.', ['reference'])),
+    engine: optional(choice('The one engine that may evaluate this job; null for any.', ENGINE_NAMES)),
   });
 }
 

@@ -30,6 +30,8 @@ export const heartbeatSchema = z.object({
   pid: z.number(),
   version: z.string(),
   engine: z.string(),
+  /** What does the engine's work: a SIMD level, a tfjs backend. */
+  backend: z.string().max(64).optional(),
   threads: z.number(),
   /** Replicas it may hold, and bytes for them. */
   capacity: z.object({ jobs: z.number(), memoryBytes: z.number() }),

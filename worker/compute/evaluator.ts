@@ -2,6 +2,7 @@
 // context, and collects scalars. Parameter arrays are reused from one member to the next, so an objective that keeps them
 // must copy. Memory of a batch (`evaluateMany`) is bounded.
 import type { Clock } from '../../shared/ports.js';
+import type { Engine } from '../../shared/objectives/engine.js';
 import type { TensorArray } from '../../shared/objectives/types.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
 import type { LoadedObjective } from '../objectives/load.js';
@@ -11,11 +12,16 @@ import type { EvaluatedUnits } from './protocol.js';
 
 /** Bytes of parameters in one call of `evaluateMany` at most. */
 const BATCH_BYTES = 64 * 2 ** 20;
+/** Bytes of working memory in one call of `evaluatePopulation` at most, and what a member takes unless it says. */
+const WORKSPACE_BYTES = 256 * 2 ** 20;
+const MEMBER_WORKSPACE = 2 ** 20;
+const MAX_BATCH = 4096;
 
 export interface EvaluatorPorts {
   readonly thread: number;
   readonly log: (message: string) => void;
   readonly clock: Clock;
+  readonly engine: () => Promise<Engine>;
 }
 
 export class JobEvaluator {
@@ -23,6 +29,7 @@ export class JobEvaluator {
   private readonly arrays: TensorArray[][] = [];
   private readonly batch: number;
   private readonly names: readonly string[];
+  private readonly population: boolean;
   private controller = new AbortController();
   private running = -1;
 
@@ -33,11 +40,8 @@ export class JobEvaluator {
   ) {
     this.runner = new ObjectiveRunner(objective, replica.genesis.objective, ports);
     this.names = replica.genesis.objective.tensors.map((t) => t.name);
-    const bytes = Math.max(1, 8 * replica.memory.coordinates);
-    this.batch =
-      objective.definition.evaluateMany === undefined
-        ? 1
-        : Math.max(1, Math.min(4096, Math.floor(BATCH_BYTES / bytes)));
+    this.batch = batchOf(objective, replica);
+    this.population = objective.definition.evaluatePopulation !== undefined;
   }
 
   /** Calls the objective's `setup`; throws what it throws. */
@@ -120,6 +124,12 @@ export class JobEvaluator {
 
   private prepare(step: number, layout: UnitLayout, first: number, last: number): EvaluationRequest[] {
     return Array.from({ length: last - first }, (_, i) => {
+      if (this.population)
+        return {
+          parameters: {},
+          population: this.replica.populationOf(step, layout, first + i),
+          ...this.replica.contextOf(step, layout, first + i),
+        };
       const arrays = (this.arrays[i] ??= this.replica.allocate());
       this.replica.parametersOf(step, layout, first + i, arrays);
       const parameters: Record<string, TensorArray> = {};
@@ -135,6 +145,17 @@ export class JobEvaluator {
     this.controller.abort();
     await this.runner.dispose();
   }
+}
+
+/** Units that go together in one call. */
+function batchOf({ definition }: LoadedObjective, { memory, genesis }: Replica): number {
+  const bounded = (count: number): number => Math.max(1, Math.min(MAX_BATCH, Math.floor(count)));
+  if (definition.evaluatePopulation !== undefined) {
+    const bytes = definition.workspace?.(genesis.objective.options) ?? MEMBER_WORKSPACE;
+    return bounded(WORKSPACE_BYTES / Math.max(1, bytes));
+  }
+  if (definition.evaluateMany === undefined) return 1;
+  return bounded(BATCH_BYTES / Math.max(1, 8 * memory.coordinates));
 }
 
 function concatenate(vectors: readonly Float64Array[]): Float64Array {

@@ -15,8 +15,9 @@ import { ThreadLost, type ThreadPool } from './pool.js';
 
 /** Noise values of an update below which the main thread applies it. */
 const INLINE_TERMS = 40_000;
-/** Milliseconds of work in one piece for a thread. */
+/** Milliseconds of work in one piece for a thread; more where a call prepares weights and noise for all its members. */
 const PIECE = 20;
+const POPULATION_PIECE = 250;
 /**
  * Milliseconds after which finished units are reported although more are to come: what a worker that dies can lose. A slice
  * that takes less is one message, so that bytes a step do not depend on how long an evaluation takes.
@@ -41,7 +42,7 @@ interface Evaluation {
   flushedAt: number;
 }
 
-export type EvaluationLimits = Pick<CatalogEntry, 'timeout' | 'batched'>;
+export type EvaluationLimits = Pick<CatalogEntry, 'timeout' | 'batched' | 'population'>;
 
 export class JobCompute {
   private readonly memory: SharedArrayBuffer;
@@ -219,7 +220,8 @@ export class JobCompute {
     const left = evaluation.queue.reduce((sum, [a, b]) => sum + b - a, 0);
     const { group, members } = evaluation.layout;
     const share = Math.ceil(left / this.pool.size);
-    const timely = this.cost === null ? 2 * group : Math.floor(PIECE / Math.max(this.cost, 1e-6));
+    const piece = this.limits.population ? POPULATION_PIECE : PIECE;
+    const timely = this.cost === null ? 2 * group : Math.floor(piece / Math.max(this.cost, 1e-6));
     // A limit holds for one evaluation; only an objective that takes many at once is given many.
     const { timeout, batched } = this.limits;
     const single = timeout !== null && !batched;

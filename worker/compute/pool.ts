@@ -41,7 +41,7 @@ export class ThreadPool {
 
   constructor(
     readonly size: number,
-    private readonly objectivePaths: readonly string[],
+    private readonly shared: Omit<ThreadData, 'thread'>,
     private readonly log: (job: string | null, message: string) => void,
   ) {
     for (let index = 0; index < size; index++) {
@@ -52,7 +52,7 @@ export class ThreadPool {
   }
 
   private spawn(index: number): Worker {
-    const workerData: ThreadData = { thread: index, objectivePaths: this.objectivePaths };
+    const workerData: ThreadData = { thread: index, ...this.shared };
     return new Worker(new URL('./thread.js', import.meta.url), { workerData, stdout: false, stderr: false });
   }
 

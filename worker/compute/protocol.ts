@@ -9,10 +9,12 @@ import type {
   TensorArray,
 } from '../../shared/objectives/types.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
+import type { EngineWish } from '../engines/open.js';
 
 export interface ThreadData {
   readonly thread: number;
   readonly objectivePaths: readonly string[];
+  readonly engine: EngineWish;
 }
 
 /** Int32 cells of a job's control buffer: the generation that is still wanted. */
@@ -71,6 +73,8 @@ export interface CatalogEntry {
   readonly timeout: number | null;
   /** It evaluates many members in one call. */
   readonly batched: boolean;
+  /** It evaluates a population on an engine. */
+  readonly population: boolean;
 }
 
 export interface EvaluatedUnits {

@@ -2,10 +2,12 @@
 // time. It evaluates members, applies tiles, hashes and copies state; it has no connection and takes no decision.
 import { parentPort, workerData } from 'node:worker_threads';
 import { SeedcastError, asSeedcastError, messageOf } from '../../shared/errors.js';
+import type { Engine } from '../../shared/objectives/engine.js';
 import { decodeRecord } from '../../shared/ledger/records.js';
 import { systemClock } from '../../shared/ports.js';
 import { loadObjectives, type LoadedObjective } from '../objectives/load.js';
 import { describeObjective } from '../objectives/describe.js';
+import { openEngine } from '../engines/providers.js';
 import { Replica } from '../replica/replica.js';
 import { JobEvaluator } from './evaluator.js';
 import {
@@ -26,9 +28,10 @@ interface OpenJob {
 /** Forgotten rejections that are logged. */
 const LEAKS_TOLD = 10;
 
-const { thread, objectivePaths } = workerData as ThreadData;
+const { thread, objectivePaths, engine: wish } = workerData as ThreadData;
 const jobs = new Map<string, OpenJob>();
 let loaded: Promise<readonly LoadedObjective[]> | null = null;
+let engine: Promise<Engine> | null = null;
 
 function send(message: FromThread): void {
   parentPort?.postMessage(message);
@@ -61,7 +64,12 @@ async function run(task: Task): Promise<unknown> {
       return Object.fromEntries(
         all.map(({ definition, code }): [string, CatalogEntry] => [
           definition.name,
-          { code, timeout: definition.timeout ?? null, batched: definition.evaluateMany !== undefined },
+          {
+            code,
+            timeout: definition.timeout ?? null,
+            batched: definition.evaluateMany !== undefined || definition.evaluatePopulation !== undefined,
+            population: definition.evaluatePopulation !== undefined,
+          },
         ]),
       );
     }
@@ -73,7 +81,12 @@ async function run(task: Task): Promise<unknown> {
       const objective = await objectiveNamed(record.objective.name);
       const replica = new Replica(record, task.memory);
       const log = (message: string): void => send({ type: 'log', job: task.job, message });
-      const evaluator = new JobEvaluator(replica, objective, { thread, log, clock: systemClock });
+      const evaluator = new JobEvaluator(replica, objective, {
+        thread,
+        log,
+        clock: systemClock,
+        engine: () => (engine ??= openEngine(wish)),
+      });
       await evaluator.start();
       jobs.set(task.job, { replica, control: new Int32Array(task.control), evaluator });
       return null;

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { messageOf, SeedcastError } from '../../shared/errors.js';
 import type {
   AuxiliaryDeclaration,
+  CompiledTensor,
   Dtype,
   ObjectiveDescription,
   ObjectiveOptions,
@@ -32,15 +33,37 @@ export async function describeObjective(
   const declared = await refusing(name, () => definition.parameters(complete));
   const auxiliary = (await refusing(name, () => definition.auxiliary?.(complete))) ?? null;
   const files = await refusing(name, () => definition.files?.(complete) ?? []);
+  const tensors = compileTensors(declared, defaultDtype, { objective: name, source });
+  if (definition.evaluatePopulation !== undefined) checkPopulation(tensors, { objective: name, source });
   return {
     name,
     direction: definition.direction,
     options: complete,
-    tensors: compileTensors(declared, defaultDtype, { objective: name, source }),
+    tensors,
     auxiliary: auxiliary === null ? null : compileAuxiliary(auxiliary, { objective: name, source }),
     seeds: definition.seeds ?? 'per-direction',
     code: files.length === 0 ? loaded.code : withFiles(loaded, files),
   };
+}
+
+/** Engines know float32 and int8, and perturb what they are given: there is no place for a mapping in between. */
+function checkPopulation(tensors: readonly CompiledTensor[], origin: Origin): void {
+  for (const { name, dtype, bounds } of tensors) {
+    if (dtype === 'float64')
+      throw fault(
+        origin,
+        `parameters.${name}.dtype`,
+        'evaluatePopulation takes no float64',
+        'give float32 or int8',
+      );
+    if (bounds !== null)
+      throw fault(
+        origin,
+        `parameters.${name}.low`,
+        'evaluatePopulation takes no bounds',
+        'leave out low and high',
+      );
+  }
 }
 
 function compileAuxiliary(

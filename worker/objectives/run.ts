@@ -1,6 +1,7 @@
 // Runs one objective in one thread: setup, evaluations one after another with one retry, timeouts, disposal. What it cannot
 // do from inside, ending code that never returns, it reports, so that the thread's owner replaces the thread.
 import { messageOf } from '../../shared/errors.js';
+import type { Engine, PopulationSource } from '../../shared/objectives/engine.js';
 import type {
   Evaluation,
   EvaluationContext,
@@ -17,6 +18,8 @@ import type { LoadedObjective } from './load.js';
 export interface EvaluationRequest {
   /** Named arrays as `evaluate` sees them. The runner does not change or keep them. */
   readonly parameters: Record<string, TensorArray>;
+  /** The one member, for `evaluatePopulation`, which gets no arrays; all of a batch share everything but the member. */
+  readonly population?: PopulationSource;
   readonly seed: number;
   readonly step: number;
   readonly member: number | null;
@@ -35,6 +38,8 @@ export interface RunnerPorts {
   readonly log: (message: string) => void;
   /** Which thread this is, from 0; `setup` is told. */
   readonly thread: number;
+  /** The engine for `evaluatePopulation`, opened when first asked for. */
+  readonly engine?: () => Promise<Engine>;
 }
 
 /** After its signal is aborted, an evaluation may take this long to stop by itself, ms. */
@@ -77,7 +82,9 @@ export class ObjectiveRunner {
    */
   async evaluate(batch: readonly EvaluationRequest[], signal: AbortSignal): Promise<EvaluationOutcome[]> {
     if (this.#state !== 'READY') throw new Error(`the objective runner is ${this.#state}`);
-    if (this.#loaded.definition.evaluateMany !== undefined) return this.#evaluateTogether(batch, signal);
+    const { evaluateMany, evaluatePopulation } = this.#loaded.definition;
+    if (evaluateMany !== undefined || evaluatePopulation !== undefined)
+      return this.#evaluateTogether(batch, signal);
     const outcomes: EvaluationOutcome[] = [];
     for (const request of batch) {
       // No await for code that returns at once: a promise costs more than a small function.
@@ -161,25 +168,17 @@ export class ObjectiveRunner {
     batch: readonly EvaluationRequest[],
     signal: AbortSignal,
   ): Promise<(Exclude<EvaluationOutcome, { error: string }> | { error: string; final: boolean })[]> {
-    const { definition } = this.#loaded;
     const failed = (error: string, final: boolean) => batch.map(() => ({ error, final }));
     let results: unknown;
     try {
-      results = await this.#limited(batch.length, signal, (inner) =>
-        definition.evaluateMany?.(
-          batch.map((request) => ({
-            parameters: request.parameters,
-            context: this.#context(request, inner),
-          })),
-        ),
-      );
+      results = await this.#limited(batch.length, signal, (inner) => this.#together(batch, inner));
     } catch (thrown) {
       signal.throwIfAborted();
       return failed(messageOf(thrown), thrown instanceof EvaluationTimeout);
     }
     signal.throwIfAborted();
     if (!Array.isArray(results) || results.length !== batch.length) {
-      return failed(`evaluateMany returned ${shown(results)}, not ${batch.length} results`, false);
+      return failed(`the objective returned ${shown(results)}, not ${batch.length} results`, false);
     }
     return batch.map((request, index) => {
       const result = results[index] as Evaluation | EvaluationFailure | undefined;
@@ -190,6 +189,22 @@ export class ObjectiveRunner {
         return { error: messageOf(thrown), final: false };
       }
     });
+  }
+
+  async #together(batch: readonly EvaluationRequest[], signal: AbortSignal): Promise<unknown> {
+    const { definition } = this.#loaded;
+    const contexts = batch.map((request) => this.#context(request, signal));
+    const source = batch[0]?.population;
+    if (definition.evaluatePopulation === undefined || source === undefined)
+      return definition.evaluateMany?.(
+        batch.map(({ parameters }, i) => ({ parameters, context: contexts[i] as EvaluationContext })),
+      );
+    if (this.#ports.engine === undefined) throw new Error('there is no engine to evaluate a population on');
+    const engine = await this.#ports.engine();
+    const members = batch.flatMap(({ population }) => population?.members ?? []);
+    return engine.run({ ...source, members }, async (population) =>
+      definition.evaluatePopulation?.(engine, population, contexts),
+    );
   }
 
   /** Calls with a signal that also ends at the timeout; rejects with EvaluationTimeout then, STUCK where it does not stop. */

@@ -8,6 +8,7 @@ import { ReplicaMemory } from '../../shared/methods/memory.js';
 import { type Method, type MethodContext, type Scratch, createScratch } from '../../shared/methods/method.js';
 import { methodNamed } from '../../shared/methods/registry.js';
 import { shapeOf } from '../../shared/methods/shape.js';
+import type { PopulationSource, PopulationTensor } from '../../shared/objectives/engine.js';
 import type { TensorArray } from '../../shared/objectives/types.js';
 import { deriveKey } from '../../shared/random/key.js';
 import { evaluationSeed } from '../../shared/random/noise.js';
@@ -19,6 +20,9 @@ import type { UnitLayout } from '../../shared/wire/slices.js';
 /** Directions of the evaluation seeds that no member has: centre repeats and held-out repeats. */
 const CENTRE = 2 ** 31;
 const HELD_OUT = 2 ** 31 + 2 ** 30;
+
+/** Replicas opened by this thread: a part of what tells an engine that weights are other weights. */
+let opened = 0;
 
 /** One unit of a round, as an evaluation sees it. */
 export interface UnitContext {
@@ -35,6 +39,9 @@ export class Replica {
   private readonly context: MethodContext;
   private readonly method: Method;
   private readonly scratch: Scratch;
+  private readonly version = `replica ${opened++}`;
+  /** What `populationOf` last described: of members, or of the centre. */
+  private described: Pick<PopulationSource, 'version' | 'noiseStep' | 'tensors'> | null = null;
 
   constructor(
     readonly genesis: Genesis,
@@ -141,6 +148,26 @@ export class Replica {
       const array = out[t];
       if (tensor.bounds !== null && array !== undefined) applyBounds(tensor, array, array);
     });
+  }
+
+  /** The same parameters as `parametersOf` writes, described for an engine: one member. */
+  populationOf(step: number, layout: UnitLayout, unit: number): PopulationSource {
+    const { spec } = this.genesis;
+    const version = `${this.version} step ${step}`;
+    if (this.described?.version !== version) {
+      const noise = this.method.population(this.context, step);
+      const base = this.memory.parameters(step);
+      const tensors = this.genesis.objective.tensors.flatMap(({ name, shape }, t): PopulationTensor[] => {
+        const [array, perturbation] = [base[t], noise.tensors[t]];
+        return array === undefined || perturbation === undefined
+          ? []
+          : [{ name, shape, base: array, perturbation }];
+      });
+      this.described = { version, noiseStep: noise.noiseStep, tensors };
+    }
+    const member =
+      unit < layout.members ? this.method.memberNoise(spec, unit) : ({ direction: 0, sign: 0 } as const);
+    return { ...this.described, key: this.context.key, members: [member] };
   }
 
   contextOf(step: number, layout: UnitLayout, unit: number): UnitContext {
