@@ -37,7 +37,9 @@ export default defineObjective({
   },
   setup: () => spirals(),
   evaluatePopulation: async (engine, population, contexts) => {
-    const { points, labels } = contexts[0].resource;
+    const [first] = contexts;
+    if (first === undefined) return [];
+    const { points, labels } = first.resource;
     const weight = (name: string) => population.weight(name);
     // The first axis is 1: every member sees the same points.
     const x = engine.float32(points, [1, POINTS, 2]);

@@ -18,6 +18,7 @@ import {
 } from '../../shared/wire/reports.js';
 import { type Names, names } from '../../shared/wire/subjects.js';
 import { WorkerAgent } from '../../worker/agent.js';
+import { parseEngineWish } from '../../worker/engines/open.js';
 import { type Lasting, withNats } from './nats.js';
 
 export interface TestPool {
@@ -28,7 +29,11 @@ export interface TestPool {
   coordinator(options?: { readonly leaseTtl?: number; readonly maxBytes?: number }): Promise<Coordinator>;
   worker(
     id: string,
-    options?: { readonly threads?: number; readonly objectives?: readonly string[] },
+    options?: {
+      readonly threads?: number;
+      readonly objectives?: readonly string[];
+      readonly engine?: string;
+    },
   ): Promise<WorkerAgent>;
   /** `spec` as in a job file; the id is returned. */
   submit(spec: object, id?: string, init?: string): Promise<string>;
@@ -88,7 +93,7 @@ export async function withPool(t: Lasting, options: { readonly log?: boolean } =
       t.after(() => coordinator.stop());
       return coordinator;
     },
-    async worker(id, { threads = 1, objectives = [] } = {}) {
+    async worker(id, { threads = 1, objectives = [], engine = 'auto' } = {}) {
       const worker = new WorkerAgent({
         bus: await connect(),
         names: all,
@@ -97,6 +102,7 @@ export async function withPool(t: Lasting, options: { readonly log?: boolean } =
         version: 'test',
         objectivePaths: objectives,
         threads,
+        engine: parseEngineWish(engine),
         log: log(`worker ${id}`),
       });
       await worker.start();

@@ -1,7 +1,12 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import type { PopulationSource } from '../../shared/objectives/engine.js';
 import type { ObjectiveDefinition } from '../../shared/objectives/types.js';
 import { systemClock } from '../../shared/ports.js';
+import { deriveKey } from '../../shared/random/key.js';
+import { fillBinomial } from '../../shared/random/noise.js';
+import { PURPOSE } from '../../shared/random/purposes.js';
+import { createReferenceEngine } from '../engines/reference/engine.js';
 import { describeObjective } from './describe.js';
 import { type EvaluationRequest, ObjectiveRunner } from './run.js';
 
@@ -194,5 +199,56 @@ describe('the objective runner', () => {
       best = Math.min(best, performance.now() - began);
     }
     assert.ok(best < 50, String(best));
+  });
+
+  it('evaluates a population on the engine, whatever failed once more by itself', async () => {
+    const calls: (readonly (number | null)[])[] = [];
+    const definition: ObjectiveDefinition = {
+      name: 'own',
+      direction: 'minimize',
+      parameters: () => ({ x: { shape: [1], dtype: 'float32' } }),
+      evaluatePopulation: async (engine, population, contexts) => {
+        calls.push(contexts.map(({ member }) => member));
+        const sum = engine.addWeight(engine.float32(Float32Array.of(10), [1, 1, 1]), population.weight('x'));
+        const values = await engine.read(sum);
+        return contexts.map(({ member }, i) =>
+          member === 2 && contexts.length > 1 ? { error: 'not together' } : (values[i] ?? NaN),
+        );
+      },
+    };
+    const loaded = { definition, code: 'c0de', source: null };
+    const runner = new ObjectiveRunner(loaded, await describeObjective(loaded, {}, 'float32'), {
+      clock: systemClock,
+      log: () => undefined,
+      thread: 0,
+      engine: () => Promise.resolve(createReferenceEngine()),
+    });
+    await runner.start();
+    const source = (member: number): PopulationSource => ({
+      version: 'one',
+      key: deriveKey('population'),
+      noiseStep: 5,
+      members: [{ direction: member >>> 1, sign: member % 2 === 0 ? 1 : -1 }],
+      tensors: [
+        {
+          name: 'x',
+          shape: [1],
+          base: Float32Array.of(4),
+          perturbation: { kind: 'full', noise: 'binomial', scale: 0.5, a: 0 },
+        },
+      ],
+    });
+    const requests = [0, 1, 2].map((member) => ({ ...request(0, member), population: source(member) }));
+    const outcomes = await runner.evaluate(requests, new AbortController().signal);
+    const noise = new Int8Array(2);
+    fillBinomial(deriveKey('population'), PURPOSE.perturbation, 0, 0, 5, 0, noise.subarray(0, 1));
+    fillBinomial(deriveKey('population'), PURPOSE.perturbation, 0, 1, 5, 0, noise.subarray(1, 2));
+    const [first = NaN, second = NaN] = noise;
+    assert.deepEqual(outcomes, [
+      { value: 14 + first / 2 },
+      { value: 14 - first / 2 },
+      { value: 14 + second / 2 },
+    ]);
+    assert.deepEqual(calls, [[0, 1, 2], [2]]);
   });
 });
