@@ -254,7 +254,7 @@ export function integerSum(scope: Scope, x: Tensor): ReferenceTensor {
   return scope.make('integerSum', [members], result);
 }
 
-function integerMatrix(operation: string, weight: ReferenceWeight, shift: number): ReferenceWeight {
+export function integerMatrix(operation: string, weight: ReferenceWeight, shift: number): ReferenceWeight {
   refuseProduct(operation, weight);
   if (weight.columns > WIDEST)
     throw fault(operation, `weight ${weight.name} is ${weight.columns} wide; int32 sums allow ${WIDEST}`);
@@ -263,7 +263,7 @@ function integerMatrix(operation: string, weight: ReferenceWeight, shift: number
   return weight;
 }
 
-function refuseProduct(operation: string, weight: ReferenceWeight): void {
+export function refuseProduct(operation: string, weight: ReferenceWeight): void {
   if (weight.perturbation.kind === 'integer-product')
     throw fault(operation, `weight ${weight.name} is perturbed as a vector, but used as a matrix`);
 }

@@ -1,0 +1,117 @@
+// One run of the native engine: the members' directions without repetition, their noise made once a tensor for all of
+// them, and the packed weights, which are kept while the version of the parameters stays. Touches its own memory only.
+import type { PopulationSource } from '../../../shared/objectives/engine.js';
+import { PURPOSE } from '../../../shared/random/purposes.js';
+import type { Native } from '../../native/addon.js';
+import {
+  type IntegerNoise,
+  type MemberRows,
+  type PerMember,
+  integerVectors,
+  packInt8,
+} from '../../native/integer.js';
+import { lowRankFactors } from '../../native/noise.js';
+import type { ReferenceWeight } from '../reference/population.js';
+import type { Scope } from '../reference/tensors.js';
+import type { Buffers } from './buffers.js';
+
+/** Weights in the addon's order, of one version of the parameters. */
+export class PackedWeights {
+  #version: string | null = null;
+  #packed = new Map<string, unknown>();
+
+  /** Forgets everything of another version. */
+  use(version: string): void {
+    if (version === this.#version) return;
+    this.#version = version;
+    this.#packed = new Map();
+  }
+
+  /** What `pack` made for this name; `kind` tells forms of one weight apart. */
+  of<T>(kind: string, name: string, pack: () => T): T {
+    const key = `${kind} ${name}`;
+    const kept = this.#packed.get(key);
+    if (kept !== undefined) return kept as T;
+    const made = pack();
+    this.#packed.set(key, made);
+    return made;
+  }
+}
+
+export class NativeRun {
+  /** Directions that members have, each once; never empty. */
+  readonly directions: Uint32Array;
+  /** A member's place in `directions`, and its sign. */
+  readonly rows: MemberRows;
+  /** Whether any member differs from the centre. */
+  readonly perturbed: boolean;
+  readonly #factors = new Map<string, Int8Array>();
+  readonly #vectors = new Map<ReferenceWeight, PerMember<Int8Array>>();
+
+  constructor(
+    readonly native: Native,
+    readonly source: PopulationSource,
+    readonly scope: Scope,
+    readonly buffers: Buffers,
+    readonly weights: PackedWeights,
+  ) {
+    weights.use(source.version);
+    const places = new Map<number, number>();
+    const directions = new Int32Array(source.members.length);
+    const signs = Int8Array.from(source.members, ({ sign }) => sign);
+    source.members.forEach(({ direction, sign }, member) => {
+      if (sign === 0) return;
+      const place = places.get(direction) ?? places.size;
+      places.set(direction, place);
+      directions[member] = place;
+    });
+    this.perturbed = places.size > 0;
+    this.directions = Uint32Array.from(this.perturbed ? places.keys() : [0]);
+    this.rows = { directions, signs };
+  }
+
+  /** Binomial noise of a tensor number, [directions, length]. Not to be changed. */
+  factors(tensor: number, length: number): Int8Array {
+    const name = `${tensor} ${length}`;
+    const kept = this.#factors.get(name);
+    if (kept !== undefined) return kept;
+    const { key, noiseStep: step } = this.source;
+    const made = this.buffers.int8(this.directions.length * length);
+    const stream = { key, purpose: PURPOSE.perturbation, tensor, step };
+    lowRankFactors(this.native, stream, this.directions, length, made);
+    this.#factors.set(name, made);
+    return made;
+  }
+
+  /** An int8 matrix packed for products. */
+  packedInt8({ name, base, rows, columns }: ReferenceWeight): Uint8Array {
+    return this.weights.of('int8', name, () => packInt8(this.native, base as Int8Array, rows, columns));
+  }
+
+  /** Noise of an int8 matrix; null where no member has any. */
+  integerNoise({ perturbation, rows, columns }: ReferenceWeight): IntegerNoise | null {
+    if (perturbation.kind !== 'integer-low-rank' || !this.perturbed) return null;
+    return {
+      a: this.factors(perturbation.a, rows),
+      b: this.factors(perturbation.b, columns),
+      shift: perturbation.shift,
+    };
+  }
+
+  /** An int8 vector as each member has it. */
+  integerVector(weight: ReferenceWeight): PerMember<Int8Array> {
+    const { perturbation } = weight;
+    if (perturbation.kind !== 'integer-product' || !this.perturbed)
+      return { data: weight.integerFormed(0), members: 1 };
+    const kept = this.#vectors.get(weight);
+    if (kept !== undefined) return kept;
+    const { members } = this.scope;
+    const base = weight.base as Int8Array;
+    const data = this.buffers.int8(members * base.length);
+    const [a, b] = [this.factors(perturbation.a, base.length), this.factors(perturbation.b, base.length)];
+    integerVectors(this.native, base, members, { a, b, shift: perturbation.shift }, this.rows, data);
+    const made = { data, members };
+    this.#vectors.set(weight, made);
+    return made;
+  }
+}
