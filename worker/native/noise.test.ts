@@ -116,28 +116,31 @@ test('ranges that are cut over threads are the definition too', { skip: SKIP }, 
   }
 });
 
-test('one call makes the factors of many directions', { skip: SKIP }, () => {
-  fc.assert(
-    fc.property(
-      stream,
-      fc.array(uint32, { maxLength: 9 }),
-      fc.integer({ min: 0, max: 700 }),
-      (s, list, length) => {
-        const expected = list.map((direction) => {
-          const row = new Int8Array(length);
-          definition.fillBinomial(s.key, s.purpose, s.tensor, direction, s.step, 0, row);
-          return [...row];
-        });
-        for (const native of LEVELS) {
-          const found = new Int8Array(list.length * length);
-          noise.lowRankFactors(native, s, Uint32Array.from(list), length, found);
-          assert.deepEqual([...found], expected.flat(), name(native));
-        }
-      },
-    ),
-    { seed: 4, numRuns: 40 },
-  );
-});
+for (const kind of ['binomial', 'rademacher'] as const) {
+  test(`one call makes the ${kind} factors of many directions`, { skip: SKIP }, () => {
+    const fill = kind === 'binomial' ? definition.fillBinomial : definition.fillRademacher;
+    fc.assert(
+      fc.property(
+        stream,
+        fc.array(uint32, { maxLength: 9 }),
+        fc.integer({ min: 0, max: 700 }),
+        (s, list, length) => {
+          const expected = list.map((direction) => {
+            const row = new Int8Array(length);
+            fill(s.key, s.purpose, s.tensor, direction, s.step, 0, row);
+            return [...row];
+          });
+          for (const native of LEVELS) {
+            const found = new Int8Array(list.length * length);
+            noise.lowRankFactors(native, s, Uint32Array.from(list), length, found, kind);
+            assert.deepEqual([...found], expected.flat(), name(native));
+          }
+        },
+      ),
+      { seed: 4, numRuns: 30 },
+    );
+  });
+}
 
 test('a bad argument is refused by name, and shared memory is taken', { skip: SKIP }, () => {
   const [native] = LEVELS;

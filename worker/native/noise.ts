@@ -83,7 +83,7 @@ export function accumulateRademacher(
 }
 
 /**
- * Binomial noise of many directions in one call: `out` is [directions.length, length], row d holding elements
+ * Noise of many directions in one call: `out` is [directions.length, length], row d holding elements
  * [0, length) of direction `directions[d]`. With `length` = rank·features a row is the rank vectors of one factor, one
  * after the other.
  */
@@ -93,6 +93,8 @@ export function lowRankFactors(
   directions: Uint32Array,
   length: number,
   out: Int8Array,
+  noise: 'binomial' | 'rademacher' = 'binomial',
 ): void {
-  native.call('lowRankFactors', ...place(stream), directions, length, out);
+  const rademacher = noise === 'rademacher' ? 1 : 0;
+  native.call('lowRankFactors', ...place(stream), directions, length, out, rademacher);
 }

@@ -5,8 +5,10 @@
 
 #include <cstring>
 
+#include "elementwise.h"
 #include "linear.h"
 #include "noise.h"
+#include "optimisers.h"
 
 namespace seedcast {
 namespace avx2 {
@@ -14,10 +16,14 @@ namespace avx2 {
 #include "noise-kernels.h"
 #include "floats-avx2.h"
 #include "linear-kernels.h"
+#include "elementwise-kernels.h"
+#include "optimisers-kernels.h"
 }  // namespace avx2
 
 const NoiseKernels noise_avx2 = avx2::Noise<avx2::LanesAvx2>::table();
 const LinearKernels linear_avx2 = avx2::Linear<avx2::Floats>::table();
+const ElementwiseKernels elementwise_avx2 = avx2::Elementwise<avx2::Floats>::table();
+const OptimiserKernels optimisers_avx2 = avx2::Optimisers::table();
 
 }  // namespace seedcast
 #endif

@@ -6,8 +6,10 @@
 
 #include <cstring>
 
+#include "elementwise.h"
 #include "linear.h"
 #include "noise.h"
+#include "optimisers.h"
 
 namespace seedcast {
 namespace neon {
@@ -15,10 +17,14 @@ namespace neon {
 #include "noise-kernels.h"
 #include "floats-neon.h"
 #include "linear-kernels.h"
+#include "elementwise-kernels.h"
+#include "optimisers-kernels.h"
 }  // namespace neon
 
 const NoiseKernels noise_neon = neon::Noise<neon::LanesPortable>::table();
 const LinearKernels linear_neon = neon::Linear<neon::Floats>::table();
+const ElementwiseKernels elementwise_neon = neon::Elementwise<neon::Floats>::table();
+const OptimiserKernels optimisers_neon = neon::Optimisers::table();
 
 }  // namespace seedcast
 #endif

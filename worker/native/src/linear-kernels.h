@@ -227,5 +227,17 @@ struct Linear {
     }
   }
 
-  static constexpr LinearKernels table() { return {rows_max, pack, tile, dot, finish, perturb}; }
+  static void form(const float* theta, const int8_t* noise, size_t n, float factor, float* own) {
+    const F scale = V::set(factor);
+    size_t i = 0;
+    for (; i + 16 <= n; i += width) {
+      V::store(own + i, V::add(V::load(theta + i), V::mul(scale, V::load_int8(noise + i))));
+    }
+    for (; i < n; i++) {
+      const float change = factor * static_cast<float>(noise[i]);
+      own[i] = theta[i] + change;
+    }
+  }
+
+  static constexpr LinearKernels table() { return {rows_max, pack, tile, dot, finish, perturb, form}; }
 };

@@ -49,6 +49,8 @@ struct LinearKernels {
   void (*finish)(const float* main, size_t rows, size_t stride, const Epilogue& epilogue, float* y);
   // own[k][j] = panel[k][j] + factor·noise[j·depth + k], the product and the sum rounded; columns ≤ 32 rows of noise.
   void (*perturb)(const float* panel, const int8_t* noise, size_t depth, size_t columns, float factor, float* own);
+  // own[i] = theta[i] + factor·noise[i], the product and the sum rounded.
+  void (*form)(const float* theta, const int8_t* noise, size_t n, float factor, float* own);
 };
 
 extern const LinearKernels linear_portable;

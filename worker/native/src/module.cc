@@ -42,5 +42,8 @@ NAPI_MODULE_INIT() {
   seedcast::export_linear(env, exports);
   seedcast::export_integer(env, exports);
   seedcast::export_low_rank(env, exports);
+  seedcast::export_elementwise(env, exports);
+  seedcast::export_structures(env, exports);
+  seedcast::export_optimisers(env, exports);
   return exports;
 }

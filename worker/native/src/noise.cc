@@ -158,9 +158,10 @@ napi_value accumulate_rademacher(napi_env env, napi_callback_info info) {
   return accumulate(env, info, "accumulateRademacher", false);
 }
 
-// level, threads, key0, key1, word, step, directions, length, out: row d holds elements [0, length) of directions[d].
+// level, threads, key0, key1, word, step, directions, length, out, rademacher: row d holds elements [0, length) of the noise
+// of directions[d].
 napi_value low_rank_factors(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, "lowRankFactors", 9);
+  Arguments a(env, info, "lowRankFactors", 10);
   const NoiseKernels& kernels = noise_kernels(a.level());
   const unsigned threads = a.threads();
   const Stream stream = stream_of(a);
@@ -168,10 +169,11 @@ napi_value low_rank_factors(napi_env env, napi_callback_info info) {
   const uint32_t* directions = a.array<uint32_t>(6, "directions", 0, &count);
   const size_t length = static_cast<size_t>(a.integer(7, "length", 0, binomial_limit));
   int8_t* out = a.array<int8_t>(8, "out", product(count, length));
+  const auto make = a.integer(9, "rademacher", 0, 1) == 1 ? kernels.rademacher : kernels.binomial;
   if (!a.ok()) return nullptr;
   const size_t grain = length >= 32768 ? 1 : 32768 / (length + 1) + 1;
   parallel_for(count, grain, threads, [&](size_t begin, size_t end) {
-    for (size_t d = begin; d < end; d++) kernels.binomial(stream, directions[d], 0, length, out + d * length);
+    for (size_t d = begin; d < end; d++) make(stream, directions[d], 0, length, out + d * length);
   });
   return a.undefined();
 }
