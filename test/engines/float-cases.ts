@@ -663,7 +663,7 @@ function modelCases(): Case[] {
     const [rows, inner, hidden, classes] = [6, 15, 11, 4];
     return {
       operation: 'a small network',
-      name: `linear, layer norm, relu, linear, cross-entropy, mean; ${members.length} members`,
+      name: `linear, layer norm, relu, linear, cross-entropy, mean; members of signs ${members.map(({ sign }) => sign).join(', ')}`,
       members,
       weights: [
         floatWeight(values, 'w1', [hidden, inner], { kind: 'low-rank', rank: 1, scale: 0.02, a: 0, b: 1 }),

@@ -8,6 +8,7 @@ import { systemClock } from '../../shared/ports.js';
 import { loadObjectives, type LoadedObjective } from '../objectives/load.js';
 import { describeObjective } from '../objectives/describe.js';
 import { openEngine } from '../engines/providers.js';
+import { accelerateReplicas } from '../native/accelerator.js';
 import { Replica } from '../replica/replica.js';
 import { JobEvaluator } from './evaluator.js';
 import {
@@ -79,6 +80,7 @@ async function run(task: Task): Promise<unknown> {
       const record = decodeRecord(task.genesis);
       if (record.kind !== 'genesis') throw new SeedcastError('SC_INTERNAL', 'open: the record is no genesis');
       const objective = await objectiveNamed(record.objective.name);
+      accelerateReplicas();
       const replica = new Replica(record, task.memory);
       const log = (message: string): void => send({ type: 'log', job: task.job, message });
       const evaluator = new JobEvaluator(replica, objective, {

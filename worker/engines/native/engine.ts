@@ -1,26 +1,15 @@
 // The native engine: the reference engine's tensors and checks with the C++ addon's kernels underneath. Integer operations
-// give the reference's bits. Deterministic by itself: results depend on neither SIMD level, threads nor the other members
-// of a call. Float operations without a kernel of their own are the reference's.
+// give the reference's bits. Float operations are float32 chains in a fixed order, deterministic by themselves: results
+// depend on neither SIMD level, threads nor the other members of a call.
 import { SeedcastError } from '../../../shared/errors.js';
 import type { Engine, PopulationSource } from '../../../shared/objectives/engine.js';
 import { type Native, openNative } from '../../native/addon.js';
-import {
-  activation,
-  combine,
-  combineWeight,
-  layerNorm,
-  reshape,
-  rmsNorm,
-  scaled,
-} from '../reference/elementwise.js';
-import { conv2d, maxPool2d } from '../reference/images.js';
+import { reshape } from '../reference/elementwise.js';
 import { integerSum } from '../reference/integers.js';
-import { crossEntropy, mean } from '../reference/losses.js';
 import { ReferencePopulation } from '../reference/population.js';
-import { embedding, linear } from '../reference/products.js';
-import { attention, gru } from '../reference/sequences.js';
 import { Scope } from '../reference/tensors.js';
 import { Buffers } from './buffers.js';
+import * as float from './float.js';
 import {
   integerAdd,
   integerEmbedding,
@@ -71,26 +60,26 @@ export function createNativeEngine(native: Native = openNative()): Engine {
     int8: (data, shape) => scope().make('int8', shape, data.slice()),
     read: async (tensor) => Promise.resolve(scope().own('read', tensor).data.slice()),
 
-    linear: (x, weight, bias = null) => linear(scope(), x, weight, bias),
-    embedding: (tokens, weight) => embedding(scope(), tokens, weight),
-    multiplyWeight: (x, weight) => combineWeight(scope(), 'multiplyWeight', x, weight),
-    addWeight: (x, weight) => combineWeight(scope(), 'addWeight', x, weight),
-    conv2d: (x, weight, bias, options) => conv2d(scope(), x, weight, bias, options),
-    maxPool2d: (x, options) => maxPool2d(scope(), x, options),
+    linear: (x, weight, bias = null) => float.linear(run(), x, weight, bias),
+    embedding: (tokens, weight) => float.embedding(run(), tokens, weight),
+    multiplyWeight: (x, weight) => float.combineWeight(run(), 'multiplyWeight', x, weight),
+    addWeight: (x, weight) => float.combineWeight(run(), 'addWeight', x, weight),
+    conv2d: (x, weight, bias, options) => float.conv2d(run(), x, weight, bias, options),
+    maxPool2d: (x, options) => float.maxPool2d(run(), x, options),
 
-    activation: (kind, x) => activation(scope(), kind, x),
-    add: (x, y) => combine(scope(), 'add', x, y),
-    multiply: (x, y) => combine(scope(), 'multiply', x, y),
-    scale: (x, factor) => scaled(scope(), x, factor),
+    activation: (kind, x) => float.activation(run(), kind, x),
+    add: (x, y) => float.combine(run(), 'add', x, y),
+    multiply: (x, y) => float.combine(run(), 'multiply', x, y),
+    scale: (x, factor) => float.scaled(run(), x, factor),
     reshape: (x, shape) => reshape(scope(), x, shape),
-    layerNorm: (x, gain = null, bias = null) => layerNorm(scope(), x, gain, bias),
-    rmsNorm: (x, gain = null) => rmsNorm(scope(), x, gain),
+    layerNorm: (x, gain = null, bias = null) => float.normalise(run(), 'layerNorm', x, gain, bias),
+    rmsNorm: (x, gain = null) => float.normalise(run(), 'rmsNorm', x, gain, null),
 
-    gru: (projections, recurrent, bias) => gru(scope(), projections, recurrent, bias),
-    attention: (q, k, v, options) => attention(scope(), q, k, v, options),
+    gru: (projections, recurrent, bias) => float.gru(run(), projections, recurrent, bias),
+    attention: (q, k, v, options) => float.attention(run(), q, k, v, options),
 
-    crossEntropy: (logits, targets) => crossEntropy(scope(), logits, targets),
-    mean: (x) => mean(scope(), x),
+    crossEntropy: (logits, targets) => float.crossEntropy(run(), logits, targets),
+    mean: (x) => float.mean(run(), x),
 
     integerEmbedding: (tokens, weight) => integerEmbedding(run(), tokens, weight),
     integerLinear: (x, weight, shift) => integerLinear(run(), x, weight, shift),

@@ -10,9 +10,11 @@ import {
   integerVectors,
   packInt8,
 } from '../../native/integer.js';
+import { type Slabs, formMembers } from '../../native/elementwise.js';
+import { type PackedLinear, packLinear } from '../../native/linear.js';
 import { lowRankFactors } from '../../native/noise.js';
 import type { ReferenceWeight } from '../reference/population.js';
-import type { Scope } from '../reference/tensors.js';
+import { axis, type ReferenceTensor, type Scope } from '../reference/tensors.js';
 import type { Buffers } from './buffers.js';
 
 /** Weights in the addon's order, of one version of the parameters. */
@@ -43,10 +45,13 @@ export class NativeRun {
   readonly directions: Uint32Array;
   /** A member's place in `directions`, and its sign. */
   readonly rows: MemberRows;
+  /** `rows.directions` as the float kernels take it. */
+  readonly places: Uint32Array;
   /** Whether any member differs from the centre. */
   readonly perturbed: boolean;
   readonly #factors = new Map<string, Int8Array>();
   readonly #vectors = new Map<ReferenceWeight, PerMember<Int8Array>>();
+  readonly #formed = new Map<ReferenceWeight, Slabs>();
 
   constructor(
     readonly native: Native,
@@ -68,19 +73,57 @@ export class NativeRun {
     this.perturbed = places.size > 0;
     this.directions = Uint32Array.from(this.perturbed ? places.keys() : [0]);
     this.rows = { directions, signs };
+    this.places = Uint32Array.from(directions);
   }
 
-  /** Binomial noise of a tensor number, [directions, length]. Not to be changed. */
-  factors(tensor: number, length: number): Int8Array {
-    const name = `${tensor} ${length}`;
+  /** Noise of a tensor number, [directions, length]. Not to be changed. */
+  factors(tensor: number, length: number, noise: 'binomial' | 'rademacher' = 'binomial'): Int8Array {
+    const name = `${noise} ${tensor} ${length}`;
     const kept = this.#factors.get(name);
     if (kept !== undefined) return kept;
     const { key, noiseStep: step } = this.source;
     const made = this.buffers.int8(this.directions.length * length);
     const stream = { key, purpose: PURPOSE.perturbation, tensor, step };
-    lowRankFactors(this.native, stream, this.directions, length, made);
+    lowRankFactors(this.native, stream, this.directions, length, made, noise);
     this.#factors.set(name, made);
     return made;
+  }
+
+  /** A float32 matrix packed for products. */
+  packedFloat({ name, base, rows, columns }: ReferenceWeight): PackedLinear {
+    return this.weights.of('float32', name, () =>
+      packLinear(this.native, base as Float32Array, rows, columns),
+    );
+  }
+
+  /** A float32 array as each member has it. */
+  formed(weight: ReferenceWeight): Slabs {
+    const { perturbation } = weight;
+    const { members } = this.scope;
+    if (perturbation.kind === 'none' || !this.perturbed)
+      return { data: weight.base as Float32Array, members: 1 };
+    const kept = this.#formed.get(weight);
+    if (kept !== undefined) return kept;
+    const base = weight.base as Float32Array;
+    const data = this.buffers.float32(members * base.length);
+    if (perturbation.kind === 'full') {
+      const noise = this.factors(perturbation.a, base.length, perturbation.noise);
+      const rows = { direction: this.places, sign: this.rows.signs, directions: this.directions.length };
+      formMembers(this.native, base, { ...rows, scale: perturbation.scale }, noise, data);
+    } else {
+      for (let member = 0; member < members; member++) data.set(weight.formed(member), member * base.length);
+    }
+    const made = { data, members };
+    this.#formed.set(weight, made);
+    return made;
+  }
+
+  /** A shared tensor, once a member. */
+  repeated({ data, shape }: ReferenceTensor<Float32Array>, members: number): Float32Array {
+    const all = this.buffers.float32(members * data.length);
+    const copies = axis(shape, 0);
+    for (let at = 0; at < members; at += copies) all.set(data, at * (data.length / copies));
+    return all;
   }
 
   /** An int8 matrix packed for products. */

@@ -1,15 +1,24 @@
 // What runs over time: the gated recurrent unit and scaled dot-product attention, both over [P, B, T, ...].
 import { exp, sigmoid, tanh } from '../../../shared/arithmetic/polynomials.js';
 import type { Tensor, Weight } from '../../../shared/objectives/engine.js';
+import type { ReferenceWeight } from './population.js';
 import { finish, product } from './products.js';
 import { axis, fault, type ReferenceTensor, type Scope } from './tensors.js';
 
-export function gru(
+/** Checked operands of `gru`: `input` [P|1, batch, times, 3 width], `matrix` [3 width, width]. */
+export function gruOperands(
   scope: Scope,
   projections: Tensor,
   recurrent: Weight,
   bias: Weight | null,
-): ReferenceTensor {
+): {
+  readonly input: ReferenceTensor<Float32Array>;
+  readonly matrix: ReferenceWeight;
+  readonly added: ReferenceWeight | null;
+  readonly batch: number;
+  readonly times: number;
+  readonly width: number;
+} {
   const input = scope.operand('gru', projections, 'float32', 4);
   const matrix = scope.weight('gru', recurrent, 'float32');
   const [, batch = 1, times = 1, gates = 1] = input.shape;
@@ -20,6 +29,16 @@ export function gru(
       `projections [${input.shape.join(', ')}] need a recurrent weight [3 H, H] with 3 H = ${gates}; ${matrix.name} is [${matrix.shape.join(', ')}]`,
     );
   const added = bias === null ? null : scope.vector('gru', bias, 'float32', 3 * width);
+  return { input, matrix, added, batch, times, width };
+}
+
+export function gru(
+  scope: Scope,
+  projections: Tensor,
+  recurrent: Weight,
+  bias: Weight | null,
+): ReferenceTensor {
+  const { input, matrix, added, batch, times, width } = gruOperands(scope, projections, recurrent, bias);
   const result = new Float32Array(scope.members * batch * times * width);
   const inner = new Float32Array(batch * 3 * width);
   for (let member = 0; member < scope.members; member++) {
@@ -49,13 +68,24 @@ export function gru(
   return scope.make('gru', [scope.members, batch, times, width], result);
 }
 
-export function attention(
+/** Checked operands of `attention`, q, k and v, with the first axis of the result. */
+export function attentionOperands(
   scope: Scope,
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  { heads, causal }: { readonly heads: number; readonly causal: boolean },
-): ReferenceTensor {
+  heads: number,
+): {
+  readonly operands: readonly [
+    ReferenceTensor<Float32Array>,
+    ReferenceTensor<Float32Array>,
+    ReferenceTensor<Float32Array>,
+  ];
+  readonly members: number;
+  readonly batch: number;
+  readonly times: number;
+  readonly width: number;
+} {
   const [queries, keys, values] = [q, k, v].map((x) => scope.operand('attention', x, 'float32', 4)) as [
     ReferenceTensor<Float32Array>,
     ReferenceTensor<Float32Array>,
@@ -68,6 +98,18 @@ export function attention(
   if (!Number.isInteger(heads) || heads < 1 || width % heads !== 0)
     throw fault('attention', `a width of ${width} is not divisible by ${heads} heads`);
   const members = Math.max(...[queries, keys, values].map(({ shape }) => axis(shape, 0)));
+  return { operands: [queries, keys, values], members, batch, times, width };
+}
+
+export function attention(
+  scope: Scope,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { heads, causal }: { readonly heads: number; readonly causal: boolean },
+): ReferenceTensor {
+  const { operands, members, batch, times, width } = attentionOperands(scope, q, k, v, heads);
+  const [queries, keys, values] = operands;
   const depth = width / heads;
   const size = batch * times * width;
   const result = new Float32Array(members * size);
