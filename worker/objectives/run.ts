@@ -82,8 +82,8 @@ export class ObjectiveRunner {
    */
   async evaluate(batch: readonly EvaluationRequest[], signal: AbortSignal): Promise<EvaluationOutcome[]> {
     if (this.#state !== 'READY') throw new Error(`the objective runner is ${this.#state}`);
-    const { evaluateMany, evaluatePopulation } = this.#loaded.definition;
-    if (evaluateMany !== undefined || evaluatePopulation !== undefined)
+    const { definition } = this.#loaded;
+    if (definition.evaluateMany !== undefined || definition.evaluatePopulation !== undefined)
       return this.#evaluateTogether(batch, signal);
     const outcomes: EvaluationOutcome[] = [];
     for (const request of batch) {
