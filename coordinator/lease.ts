@@ -66,8 +66,17 @@ export class Lease {
     const next = await this.bucket.update(KEY, this.value(this.options.holder), revision);
     // It may have expired here while the answer was on its way.
     if (this.revision !== revision) return;
-    if (next === null) return this.lose('another coordinator took it');
-    this.hold(next, begun);
+    if (next !== null) return this.hold(next, begun);
+    // Ours all the same when the answer to a renewal was lost: it is then renewed from the revision that it has.
+    const entry = await this.bucket.get(KEY);
+    const again = this.options.clock.now();
+    const own = entry !== null && holderOf(entry.value) === this.options.holder;
+    const renewed = own
+      ? await this.bucket.update(KEY, this.value(this.options.holder), entry.revision)
+      : null;
+    if (this.revision !== revision) return;
+    if (renewed === null) return this.lose('another coordinator took it');
+    this.hold(renewed, again);
   }
 
   /** Ours until `begun` and a time to live, whatever becomes of the connection. */

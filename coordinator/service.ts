@@ -51,7 +51,10 @@ export class Coordinator {
     const { bus, names, clock, holder, leaseTtl = 2000, log } = this.options;
     await ensureStreams(bus, names, this.options);
     this.jobsBucket = await bus.keyValue(names.buckets.jobs);
-    this.lease = new Lease(await bus.keyValue(names.buckets.lease), {
+    const bucket = await bus.keyValue(names.buckets.lease);
+    // Stopped meanwhile.
+    if (this.state === 'stopped') return;
+    this.lease = new Lease(bucket, {
       holder,
       ttl: leaseTtl,
       clock,
