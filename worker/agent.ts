@@ -68,10 +68,16 @@ export class WorkerAgent {
   private cancelTimers: (() => void)[] = [];
 
   constructor(private readonly options: WorkerOptions) {
-    const { bus, names, threads, objectivePaths, engine = 'auto', log } = options;
+    const { bus, names, clock, threads, objectivePaths, engine = 'auto', log } = options;
     this.store = new LedgerStore(bus, names);
-    this.pool = new ThreadPool(threads, { objectivePaths, engine }, (job, message) =>
-      log(message, job === null ? {} : { job }),
+    this.pool = new ThreadPool(
+      threads,
+      { objectivePaths, engine },
+      {
+        clock,
+        log: (job, message) => log(message, job === null ? {} : { job }),
+        onOpenFailed: (job, message) => this.sessions.get(job)?.reopen(message),
+      },
     );
   }
 
@@ -98,7 +104,7 @@ export class WorkerAgent {
       }),
     );
     bus.onStatus((status) => {
-      if (status.type !== 'reconnected') return;
+      if (status.type !== 'reconnected' || this.currentState === 'stopped') return;
       this.beat();
       for (const session of this.sessions.values()) session.handle({ type: 'reconnected' });
     });

@@ -41,6 +41,8 @@ export class JobSession {
   private readonly pacer: SnapshotPacer;
   private compute: JobCompute | null = null;
   private opening: Promise<JobCompute> | null = null;
+  /** Settles when what was opened before is closed. */
+  private reopening: Promise<void> = Promise.resolve();
   private closed = false;
   private ready = false;
   private problemText: string | null = null;
@@ -131,6 +133,17 @@ export class JobSession {
       this.handle({ type: 'assign', message: assignMessage.decode(payload) }),
     );
     this.carryOut(this.core.open(this.ports.clock.now()));
+  }
+
+  /** A thread that was replaced could not open the job there: everything is opened again, as at the beginning. */
+  reopen(message: string): void {
+    const { opening } = this;
+    if (this.closed || opening === null) return;
+    this.opening = null;
+    this.compute = null;
+    this.reopening = opening.then((compute) => compute.close()).catch(() => undefined);
+    this.handle({ type: 'rebuild' });
+    this.problem(message);
   }
 
   plan(payload: Uint8Array): void {
@@ -259,24 +272,28 @@ export class JobSession {
 
   /** Once, however many loads wait for it; again when it failed. */
   private async openCompute(record: GenesisRecord): Promise<JobCompute> {
-    this.opening ??= JobCompute.open(
-      this.job,
-      record,
-      this.ports.pool,
-      this.ports.clock,
-      this.ports.limitsOf(record.objective.name),
-      (generation, batch) => {
-        this.evaluated += batch.scalars.length;
-        this.handle({ type: 'evaluated', generation, batch });
-      },
-      (problem) => {
-        this.ports.log(`the replica is built again: ${problem}`, { job: this.job });
-        this.handle({ type: 'rebuild' });
-      },
+    this.opening ??= this.reopening.then(() =>
+      JobCompute.open(
+        this.job,
+        record,
+        this.ports.pool,
+        this.ports.clock,
+        this.ports.limitsOf(record.objective.name),
+        (generation, batch) => {
+          this.evaluated += batch.scalars.length;
+          this.handle({ type: 'evaluated', generation, batch });
+        },
+        (problem) => {
+          this.ports.log(`the replica is built again: ${problem}`, { job: this.job });
+          this.handle({ type: 'rebuild' });
+        },
+      ),
     );
     const { opening } = this;
     try {
-      return (this.compute = await opening);
+      const compute = await opening;
+      if (this.opening === opening) this.compute = compute;
+      return compute;
     } catch (error) {
       if (this.opening === opening) this.opening = null;
       throw error;
@@ -339,5 +356,6 @@ export class JobSession {
     for (const subscription of this.subscriptions) subscription.unsubscribe();
     const compute = await this.opening?.catch(() => null);
     await compute?.close();
+    await this.reopening;
   }
 }

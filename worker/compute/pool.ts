@@ -1,8 +1,25 @@
 // The compute threads of one worker process: starts them, gives each one task at a time, and replaces a thread that died
 // or hangs. A replaced thread gets its open jobs again, so nobody else need know.
 import { Worker } from 'node:worker_threads';
-import { SeedcastError, isErrorCode } from '../../shared/errors.js';
+import { SeedcastError, isErrorCode, messageOf } from '../../shared/errors.js';
+import type { Clock } from '../../shared/ports.js';
 import type { FromThread, Task, TaskResults, ThreadData, ToThread } from './protocol.js';
+
+/** Milliseconds before a thread that ended soon after its start is started again: doubled each time. The first time: at once. */
+const RESPAWN = 100;
+/** Below what an evaluation's time limit is stretched by, so that a task that waits for its thread is not taken to hang. */
+const RESPAWN_MOST = 1000;
+/** Milliseconds that a thread must have lived to be started again at once. */
+const LIVED = 10_000;
+/** Milliseconds that objectives may take to end their resources. */
+const CLOSE = 2000;
+
+export interface ThreadPoolPorts {
+  readonly clock: Clock;
+  readonly log: (job: string | null, message: string) => void;
+  /** A thread that took another's place could not open the job: evaluations would fail there, whatever they are. */
+  readonly onOpenFailed: (job: string, message: string) => void;
+}
 
 type Job = Extract<Task, { op: 'open' }>;
 
@@ -15,9 +32,12 @@ interface Pending {
 
 interface ComputeThread {
   readonly index: number;
-  worker: Worker;
+  /** Null while its next start is put off. */
+  worker: Worker | null;
+  startedAt: number;
+  /** Starts in a row of threads that did not live long. */
+  shortLives: number;
   pending: Pending[];
-  dead: boolean;
 }
 
 /** The thread was replaced while it worked on the task. */
@@ -38,28 +58,35 @@ export class ThreadPool {
   private readonly open = new Map<string, Job>();
   private nextId = 1;
   private closed = false;
+  private readonly cancels = new Set<() => void>();
 
   constructor(
     readonly size: number,
     private readonly shared: Omit<ThreadData, 'thread'>,
-    private readonly log: (job: string | null, message: string) => void,
+    private readonly ports: ThreadPoolPorts,
   ) {
     for (let index = 0; index < size; index++) {
-      const thread: ComputeThread = { index, worker: this.spawn(index), pending: [], dead: false };
+      const thread: ComputeThread = { index, worker: null, startedAt: 0, shortLives: 0, pending: [] };
       this.threads.push(thread);
-      this.listen(thread);
+      this.spawn(thread);
     }
   }
 
-  private spawn(index: number): Worker {
-    const workerData: ThreadData = { thread: index, ...this.shared };
-    return new Worker(new URL('./thread.js', import.meta.url), { workerData, stdout: false, stderr: false });
+  private spawn(thread: ComputeThread): void {
+    const workerData: ThreadData = { thread: thread.index, ...this.shared };
+    const worker = new Worker(new URL('./thread.js', import.meta.url), {
+      workerData,
+      stdout: false,
+      stderr: false,
+    });
+    thread.worker = worker;
+    thread.startedAt = this.ports.clock.now();
+    this.listen(thread, worker);
   }
 
-  private listen(thread: ComputeThread): void {
-    const { worker } = thread;
+  private listen(thread: ComputeThread, worker: Worker): void {
     worker.on('message', (message: FromThread) => {
-      if (message.type === 'log') return this.log(message.job, message.message);
+      if (message.type === 'log') return this.ports.log(message.job, message.message);
       const at = thread.pending.findIndex(({ id }) => id === message.id);
       const [pending] = at < 0 ? [] : thread.pending.splice(at, 1);
       if (pending === undefined) return;
@@ -72,9 +99,7 @@ export class ThreadPool {
           }),
         );
     });
-    worker.on('error', (error) =>
-      this.log(null, `thread ${thread.index}: ${error instanceof Error ? error.message : String(error)}`),
-    );
+    worker.on('error', (error) => this.ports.log(null, `thread ${thread.index}: ${messageOf(error)}`));
     worker.on('exit', (code) => {
       if (thread.worker === worker && !this.closed)
         this.replace(thread, `the thread ended with code ${code}`);
@@ -84,19 +109,49 @@ export class ThreadPool {
   private replace(thread: ComputeThread, reason: string): void {
     const lost = thread.pending;
     thread.pending = [];
-    thread.worker = this.spawn(thread.index);
-    this.listen(thread);
-    for (const job of this.open.values())
-      this.run(thread.index, job).catch((error: unknown) => this.log(job.job, String(error)));
+    thread.worker = null;
+    const { clock } = this.ports;
+    thread.shortLives = clock.now() - thread.startedAt < LIVED ? thread.shortLives + 1 : 0;
+    const wait = thread.shortLives < 2 ? 0 : Math.min(RESPAWN * 2 ** (thread.shortLives - 2), RESPAWN_MOST);
+    if (wait === 0) this.restart(thread);
+    else {
+      const cancel = clock.after(wait, () => {
+        this.cancels.delete(cancel);
+        this.restart(thread);
+      });
+      this.cancels.add(cancel);
+    }
     const evaluations = lost.filter(({ task }) => task.op === 'evaluate').length;
     for (const { reject } of lost) reject(new ThreadLost(reason, evaluations === 1));
+  }
+
+  /** With the open jobs first, then what has been asked of it since it ended. */
+  private restart(thread: ComputeThread): void {
+    const asked = thread.pending;
+    thread.pending = [];
+    this.spawn(thread);
+    for (const job of this.open.values()) {
+      if (asked.some(({ task }) => task.op === 'open' && task.job === job.job)) continue;
+      this.run(thread.index, job).catch((error: unknown) => {
+        if (!(error instanceof ThreadLost) && this.open.get(job.job) === job)
+          this.ports.onOpenFailed(job.job, messageOf(error));
+      });
+    }
+    for (const pending of asked) this.post(thread, pending);
+  }
+
+  private post(thread: ComputeThread, pending: Pending): void {
+    thread.pending.push(pending);
+    const { id, task } = pending;
+    const message: ToThread = { type: 'task', id, task };
+    thread.worker?.postMessage(message);
   }
 
   /** Ends a thread that hangs; its tasks reject with ThreadLost. */
   async kill(index: number, reason: string): Promise<void> {
     const thread = this.threads[index];
-    if (thread === undefined || this.closed) return;
-    const { worker } = thread;
+    const worker = thread?.worker ?? null;
+    if (thread === undefined || worker === null || this.closed) return;
     this.replace(thread, reason);
     await worker.terminate();
   }
@@ -108,9 +163,12 @@ export class ThreadPool {
       return Promise.reject(new ThreadLost('the pool is closed', true));
     const id = this.nextId++;
     return new Promise<TaskResults[T['op']]>((resolve, reject) => {
-      thread.pending.push({ id, task, resolve: (result) => resolve(result as TaskResults[T['op']]), reject });
-      const message: ToThread = { type: 'task', id, task };
-      thread.worker.postMessage(message);
+      this.post(thread, {
+        id,
+        task,
+        resolve: (result) => resolve(result as TaskResults[T['op']]),
+        reject,
+      });
     });
   }
 
@@ -126,16 +184,24 @@ export class ThreadPool {
 
   abort(job: string, generation: number): void {
     const message: ToThread = { type: 'abort', job, generation };
-    for (const { worker } of this.threads) worker.postMessage(message);
+    for (const { worker } of this.threads) worker?.postMessage(message);
   }
 
   async close(): Promise<void> {
     // Objectives end their resources (processes, simulators) before the threads go.
+    let cancel = (): void => undefined;
     await Promise.race([
       Promise.all([...this.open.keys()].map((job) => this.closeJob(job))),
-      new Promise((resolve) => setTimeout(resolve, 2000).unref()),
+      new Promise<void>((resolve) => {
+        cancel = this.ports.clock.after(CLOSE, resolve);
+      }),
     ]);
+    cancel();
     this.closed = true;
-    await Promise.all(this.threads.map(({ worker }) => worker.terminate()));
+    for (const put of this.cancels) put();
+    for (const { worker, pending } of this.threads)
+      if (worker === null)
+        for (const { reject } of pending) reject(new ThreadLost('the pool is closed', true));
+    await Promise.all(this.threads.map(async ({ worker }) => worker?.terminate()));
   }
 }
