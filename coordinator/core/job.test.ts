@@ -225,6 +225,23 @@ describe("a coordinator's core", () => {
     }
   });
 
+  it('does not measure the speed of a worker that has gone by a result that comes late', () => {
+    const bench = new Bench({ method: { population: 64 } });
+    const values = (units: number): number[] => Array.from({ length: units }, (_, i) => i);
+    let { message } = only(bench.feed(ready('v', 'w')), 'round');
+    bench.feed(ready('w'));
+    // A tenth of a millisecond for all: a thousand times as fast as the one that stays.
+    bench.feed(answer(message, 'v', 0, values(32), { busy: 0.1 }));
+    const effects = bench.settle(bench.feed(answer(message, 'w', 32, values(33), { busy: 100 })));
+    ({ message } = only(effects, 'round'));
+    bench.feed(ready('w', 'x'));
+    // A new worker counts as the mean of those measured: as fast as the only one there is, so that they share alike.
+    bench.settle(bench.feed(answer(message, 'w', 0, values(65), { busy: 200 })));
+    const { workers, shares } = bench.core.plan;
+    assert.deepEqual(workers, ['w', 'x']);
+    assert.equal(shares[0], (shares[1] ?? 0) / 2);
+  });
+
   it('is not deposed by a read of the ledger that was overtaken', () => {
     const bench = new Bench();
     let { message } = only(bench.feed(ready('w')), 'round');

@@ -377,3 +377,22 @@ describe('hostile bytes', () => {
     );
   });
 });
+
+describe('a heartbeat', () => {
+  it('may claim codes of 64 characters, a SHA-256, and no longer ones', () => {
+    const whole = {
+      ...heartbeat,
+      host: 'h',
+      pid: 1,
+      version: '0',
+      engine: 'reference',
+      threads: 1,
+      capacity: { jobs: 1, memoryBytes: 1 },
+      jobs: {},
+    };
+    const claiming = (code: string): Uint8Array => encodeJson({ ...whole, objectives: { sphere: code } });
+    const read = (bytes: Uint8Array) => decodeJson(heartbeatSchema, bytes, 'heartbeat').objectives['sphere'];
+    assert.equal(read(claiming('c'.repeat(64))), 'c'.repeat(64));
+    assert.throws(() => read(claiming('c'.repeat(65))), /objectives\.sphere/);
+  });
+});
