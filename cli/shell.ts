@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const VERBS =
-  'run|up|coordinator|worker|submit|list|describe|watch|events|pause|resume|stop|cancel|delete|extend|pull|replay|history|eval|workers|schema|validate|init|doctor|help';
+  'run|up|coordinator|worker|submit|list|describe|watch|events|pause|resume|stop|cancel|delete|extend|pull|replay|history|eval|generate|workers|schema|validate|init|doctor|help';
 const COMMAND = new RegExp(`(?<=^|(?<!npx)\\s|[\`(])seedcast(?= (?:${VERBS})(?![\\w-]))`, 'gm');
 
 export function commandLine(...parts: readonly (readonly string[])[]): string {
