@@ -93,6 +93,6 @@ describe('the example objectives', () => {
     const names = (await loadObjectives([folder]))
       .filter(({ source }) => source !== null)
       .map(({ definition }) => definition.name);
-    assert.deepEqual(names, ['antenna', 'bowl', 'oscillator', 'spiral']);
+    assert.deepEqual(names, ['antenna', 'bowl', 'oscillator', 'parity', 'spiral']);
   });
 });
