@@ -21,8 +21,8 @@ function sixteenthRoot(power: number): number {
 /** EXP2[i] = ⌊16·2^(i/16)⌋, i in [0, 255]. */
 export const EXP2: Int32Array = Int32Array.from({ length: ENTRIES }, (_, i) => sixteenthRoot(64 + i));
 
-/** The least whole Σ with 16·log2(Σ/16) ≥ n: a root is whole only where 16 divides n. */
-const LEAST: Int32Array = Int32Array.from({ length: SIXTEENTHS + 1 }, (_, n) => {
+/** The least whole Σ with 16·log2(Σ/16) ≥ n, n in [0, 384]: a root is whole only where 16 divides n. */
+export const LEAST_SUM: Int32Array = Int32Array.from({ length: SIXTEENTHS + 1 }, (_, n) => {
   const root = sixteenthRoot(64 + n);
   return n % 16 === 0 ? root : root + 1;
 });
@@ -30,10 +30,10 @@ const LEAST: Int32Array = Int32Array.from({ length: SIXTEENTHS + 1 }, (_, n) => 
 /** ⌊16·log2(sum/16)⌋ for whole sums in [16, 2^28]. */
 export function log2Sixteenths(sum: number): number {
   let low = 0;
-  let high = LEAST.length;
+  let high = LEAST_SUM.length;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if ((LEAST[middle] as number) <= sum) low = middle;
+    if ((LEAST_SUM[middle] as number) <= sum) low = middle;
     else high = middle;
   }
   return low;
