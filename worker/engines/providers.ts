@@ -2,8 +2,9 @@
 import type { Engine } from '../../shared/objectives/engine.js';
 import { type EngineProvider, type EngineWish, chooseEngine } from './open.js';
 import { referenceProvider } from './reference/provider.js';
+import { tensorflowProvider } from './tensorflow/provider.js';
 
-export const ENGINE_PROVIDERS: readonly EngineProvider[] = [referenceProvider];
+export const ENGINE_PROVIDERS: readonly EngineProvider[] = [tensorflowProvider, referenceProvider];
 
 /** The engine for one thread; SC_ENGINE where it cannot be had. */
 export async function openEngine(wish: EngineWish): Promise<Engine> {

@@ -23,7 +23,8 @@ export class TensorflowTensor implements Tensor {
 
   /** First axis on the device. */
   get copies(): number {
-    return Number(this.value.shape[0]);
+    const [copies = 1] = this.value.shape;
+    return copies;
   }
 }
 
