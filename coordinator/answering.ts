@@ -90,11 +90,11 @@ export class Answering {
   }
 
   /** The code for the job's objective that most workers have. */
-  private offeredCode({ spec, record }: JobEntry): string {
+  private offeredCode({ spec, record, runner }: JobEntry): string {
     const counts = new Map<string, number>();
-    for (const { objectives } of this.fleet.alive(this.options.clock.now())) {
-      const code = objectives[spec.objective.name];
-      if (code !== undefined) counts.set(code, (counts.get(code) ?? 0) + 1);
+    for (const heartbeat of this.fleet.alive(this.options.clock.now())) {
+      const code = this.fleet.codeFor(heartbeat, spec, runner?.view.code ?? '');
+      if (code !== undefined && code !== null) counts.set(code, (counts.get(code) ?? 0) + 1);
     }
     const [best] = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
     if (best !== undefined) return best[0];

@@ -1,5 +1,6 @@
 // The workers as their heartbeats tell: who is alive, what each can run, and how its replicas stand.
 import type { Bus } from '../shared/bus/port.js';
+import { EXIT, asSeedcastError } from '../shared/errors.js';
 import type { JobSpec } from '../shared/job/spec.js';
 import type { ObjectiveDescription } from '../shared/objectives/types.js';
 import { type Heartbeat, encodeJson, openAnswer } from '../shared/wire/reports.js';
@@ -12,11 +13,23 @@ const REBUILD_AGAIN = 3000;
 /** Milliseconds a worker may take to describe an objective: loading a data set is part of it. */
 const DESCRIBE_TIMEOUT = 15_000;
 
+/** What a worker's code for one job is, options and data files included. */
+interface Offer {
+  /** Of the process that was asked, and what it announced: another process, or other code, is asked again. */
+  readonly pid: number;
+  readonly announced: string | undefined;
+  /** Null until it has answered. */
+  code: string | null;
+  /** It gave no answer: it is asked again after its next heartbeat. */
+  failed: boolean;
+}
+
 interface Member {
   heartbeat: Heartbeat;
   seenAt: number;
   /** Jobs whose replica it was told to build again, and when, until it has said that it is not ready. */
   readonly rebuilding: Map<string, number>;
+  readonly offers: Map<JobSpec, Offer>;
 }
 
 export class Fleet {
@@ -27,11 +40,17 @@ export class Fleet {
   heard(heartbeat: Heartbeat, now: number): void {
     const member = this.members.get(heartbeat.worker);
     if (member === undefined) {
-      this.members.set(heartbeat.worker, { heartbeat, seenAt: now, rebuilding: new Map() });
+      this.members.set(heartbeat.worker, {
+        heartbeat,
+        seenAt: now,
+        rebuilding: new Map(),
+        offers: new Map(),
+      });
       return;
     }
     member.heartbeat = heartbeat;
     member.seenAt = now;
+    for (const [spec, { failed }] of member.offers) if (failed) member.offers.delete(spec);
     for (const job of member.rebuilding.keys())
       if (heartbeat.jobs[job]?.ready !== true) member.rebuilding.delete(job);
   }
@@ -80,7 +99,42 @@ export class Fleet {
       dtype: 'float32',
       init: init === null ? null : { sha256: init, map: spec.init?.map ?? {} },
     });
-    const answer = await bus.request(names.worker(worker).describe, request, { timeout: DESCRIBE_TIMEOUT });
-    return openAnswer(answer, `answer of worker ${worker}`)['description'] as ObjectiveDescription;
+    const offer = this.newOffer(worker, spec);
+    try {
+      const answer = await bus.request(names.worker(worker).describe, request, { timeout: DESCRIBE_TIMEOUT });
+      const description = openAnswer(answer, `answer of worker ${worker}`)[
+        'description'
+      ] as ObjectiveDescription;
+      offer.code = description.code;
+      return description;
+    } catch (thrown) {
+      // What it refuses it will refuse again; then what it announces is all that there is to compare.
+      if (asSeedcastError(thrown).exitCode === EXIT.invalid) offer.code = offer.announced ?? '';
+      else offer.failed = true;
+      throw thrown;
+    }
+  }
+
+  private newOffer(worker: string, spec: JobSpec): Offer {
+    const member = this.members.get(worker);
+    const { pid = 0, objectives = {} } = member?.heartbeat ?? {};
+    const offer: Offer = { pid, announced: objectives[spec.objective.name], code: null, failed: false };
+    member?.offers.set(spec, offer);
+    return offer;
+  }
+
+  /**
+   * The code that would evaluate a job on this worker: undefined without its objective, null while it is not known yet. A
+   * heartbeat tells the code of the objective alone; where that is not what is wanted, the options may name data files that
+   * count too, and the worker is asked.
+   */
+  codeFor({ worker, pid, objectives }: Heartbeat, spec: JobSpec, wanted: string): string | null | undefined {
+    const announced = objectives[spec.objective.name];
+    if (announced === undefined || announced === wanted) return announced;
+    const offer = this.members.get(worker)?.offers.get(spec);
+    if (offer?.pid === pid && offer.announced === announced) return offer.code;
+    // Start weights are the submission's concern. How it fails is kept in the offer.
+    this.describeObjective(worker, spec, null).catch(() => undefined);
+    return null;
   }
 }

@@ -10,6 +10,8 @@ import type { JobEntry, JobTable } from './job-table.js';
 import type { CoordinatorOptions } from './options.js';
 import { type Placement, place } from './placement.js';
 
+const UNKNOWN_CODE = 'it is asked which code and data it has';
+
 export class Placing {
   private placement: Placement = new Map();
   private placementVersion: number;
@@ -103,11 +105,12 @@ export class Placing {
   private problemOf({ runner, spec, mismatched, record }: JobEntry, heartbeat: Heartbeat): string | null {
     if (runner === null) return 'no ledger yet';
     const { name } = spec.objective;
-    const code = heartbeat.objectives[name];
-    if (code === undefined) return `${heartbeat.worker} has no objective ${JSON.stringify(name)}`;
     const wanted = runner.view.code;
+    const code = this.fleet.codeFor(heartbeat, spec, wanted);
+    if (code === undefined) return `${heartbeat.worker} has no objective ${JSON.stringify(name)}`;
+    if (code === null) return UNKNOWN_CODE;
     if (code !== wanted) {
-      const text = `${heartbeat.worker} has other code for ${name}: ${code.slice(0, 12)}, the job was made with ${wanted.slice(0, 12)} (resume --accept-code takes it)`;
+      const text = `${heartbeat.worker} has other code or data for ${name}: ${code.slice(0, 12)}, the job was made with ${wanted.slice(0, 12)} (resume --accept-code takes it)`;
       if (!mismatched.has(heartbeat.worker + code)) {
         mismatched.add(heartbeat.worker + code);
         runner.event('code-mismatch', text, {
@@ -142,7 +145,11 @@ export class Placing {
       .filter((p) => p !== null);
     if (problems[0] !== undefined) return this.table.tell(entry, problems[0]);
     if (holders.length > 0) return;
-    const reasons = workers.map((worker) => this.problem(entry, worker));
+    const reasons = workers
+      .map((worker) => this.problem(entry, worker))
+      .filter((reason) => reason !== UNKNOWN_CODE);
+    // Where all are asked still, the answers are a moment away.
+    if (reasons.length === 0 && workers.length > 0) return;
     const able = reasons.some((reason) => reason === null);
     this.table.tell(
       entry,

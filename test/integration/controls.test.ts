@@ -155,7 +155,7 @@ describe('controls', () => {
       (await pool.events('coded')).some(
         ({ type, message }) =>
           type === 'code-mismatch' &&
-          /second has other code for own: [0-9a-f]{12}, .* [0-9a-f]{12}/.test(message),
+          /second has other code or data for own: [0-9a-f]{12}, .* [0-9a-f]{12}/.test(message),
       ),
     );
     await first.stop();
@@ -166,6 +166,37 @@ describe('controls', () => {
     const result = await pool.result('coded');
     assert.equal(result.status, 'succeeded');
     assert.ok(step < 30);
+  });
+
+  it('run an objective with data files, and keep workers with other data away from it', async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), 'seedcast-test-'));
+    const data = join(dir, 'data.txt');
+    const module = join(dir, 'read.mjs');
+    writeFileSync(data, '1');
+    writeFileSync(
+      module,
+      `export default { name: 'read', direction: 'minimize', parameters: () => ({ x: { shape: [3] } }), files: () => [${JSON.stringify(data)}], evaluate: ({ x }) => new Promise((r) => setTimeout(() => r(x[0] ** 2), 4)) };`,
+    );
+    const pool = await withPool(t);
+    await pool.coordinator();
+    await pool.worker('first', { objectives: [module] });
+    await pool.submit({ ...spec(150), objective: { name: 'read' } }, 'read');
+    await until('the job moves', async () => (await summary(pool, 'read')).step >= 2);
+    await pool.worker('same', { objectives: [module] });
+    await until('a second worker has the job too', async () => (await summary(pool, 'read')).workers === 2);
+    writeFileSync(data, '2');
+    await pool.worker('other', { objectives: [module] });
+    await until('an event names the worker with other data', async () =>
+      (await pool.events('read')).some(
+        ({ type, message }) => type === 'code-mismatch' && message.startsWith('other has other code or data'),
+      ),
+    );
+    assert.ok(
+      (await pool.events('read')).every(
+        ({ type, message }) => type !== 'code-mismatch' || message.startsWith('other '),
+      ),
+    );
+    assert.equal((await pool.result('read')).status, 'succeeded');
   });
 
   it('refuse tensors that the method cannot move', async (t) => {
