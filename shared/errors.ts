@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   SC_OBJECTIVE_FILE: EXIT.invalid,
   SC_OBJECTIVE_OPTIONS: EXIT.invalid,
   SC_TENSOR_FILE: EXIT.invalid,
+  SC_DATA_FILE: EXIT.invalid,
   SC_TENSOR_MISMATCH: EXIT.invalid,
   SC_PLATFORM: EXIT.invalid,
   SC_ENGINE: EXIT.invalid,

@@ -1,24 +1,43 @@
 // NumPy's .npy format, one array a file: a magic, a version, a header that is a Python dictionary, then the values. Read are
-// f8, f4, f2 and i1 in either byte order and axis order; written are f8, f4 and i1 in C order. Bytes in, bytes out.
+// f8, f4, f2 and i1 in either byte order and axis order, and as data also every whole number and truth value; written are f8,
+// f4 and i1 in C order. Bytes in, bytes out.
 
 import { SeedcastError } from '../errors.js';
 import type { Dtype, TensorArray } from '../objectives/types.js';
-import { allocate, dtypeOf, halfToNumber, sizeOf, type StoredTensor } from './stored.js';
+import { dtypeOf, halfToNumber, sizeOf, type StoredTensor } from './stored.js';
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 const DESCRIPTIONS: Readonly<Record<Dtype, string>> = { float64: '<f8', float32: '<f4', int8: '|i1' };
 
-/** Kinds that are read: the type they become, bytes a value, and the value at a byte. */
-const KINDS: Readonly<
-  Record<
-    string,
-    { dtype: Dtype; width: number; value: (view: DataView, at: number, little: boolean) => number }
-  >
-> = {
-  f8: { dtype: 'float64', width: 8, value: (view, at, little) => view.getFloat64(at, little) },
-  f4: { dtype: 'float32', width: 4, value: (view, at, little) => view.getFloat32(at, little) },
-  f2: { dtype: 'float32', width: 2, value: (view, at, little) => halfToNumber(view.getUint16(at, little)) },
-  i1: { dtype: 'int8', width: 1, value: (view, at) => view.getInt8(at) },
+/** A kind that is read: bytes a value, the array it becomes, and the value at a byte. */
+interface Kind<A> {
+  readonly width: number;
+  allocate(size: number): A;
+  value(view: DataView, at: number, little: boolean): number;
+}
+
+const float64s = (size: number): Float64Array => new Float64Array(size);
+const float32s = (size: number): Float32Array => new Float32Array(size);
+const bytes8 = (size: number): Uint8Array => new Uint8Array(size);
+
+const TENSOR_KINDS: Readonly<Record<string, Kind<TensorArray>>> = {
+  f8: { allocate: float64s, width: 8, value: (view, at, little) => view.getFloat64(at, little) },
+  f4: { allocate: float32s, width: 4, value: (view, at, little) => view.getFloat32(at, little) },
+  f2: { allocate: float32s, width: 2, value: (view, at, little) => halfToNumber(view.getUint16(at, little)) },
+  i1: { allocate: (size) => new Int8Array(size), width: 1, value: (view, at) => view.getInt8(at) },
+};
+
+/** Data beside tensors' types: an array that holds every value exactly (i8 and u8 up to 2^53). */
+const DATA_KINDS: Readonly<Record<string, Kind<TensorArray | Uint8Array>>> = {
+  ...TENSOR_KINDS,
+  b1: { allocate: bytes8, width: 1, value: (view, at) => view.getUint8(at) },
+  u1: { allocate: bytes8, width: 1, value: (view, at) => view.getUint8(at) },
+  i2: { allocate: float32s, width: 2, value: (view, at, little) => view.getInt16(at, little) },
+  u2: { allocate: float32s, width: 2, value: (view, at, little) => view.getUint16(at, little) },
+  i4: { allocate: float64s, width: 4, value: (view, at, little) => view.getInt32(at, little) },
+  u4: { allocate: float64s, width: 4, value: (view, at, little) => view.getUint32(at, little) },
+  i8: { allocate: float64s, width: 8, value: (view, at, little) => Number(view.getBigInt64(at, little)) },
+  u8: { allocate: float64s, width: 8, value: (view, at, little) => Number(view.getBigUint64(at, little)) },
 };
 
 /**
@@ -27,6 +46,22 @@ const KINDS: Readonly<
  * @throws SC_TENSOR_FILE naming the file, the byte and the reason.
  */
 export function readNpy(bytes: Uint8Array, file: string): StoredTensor {
+  return read(bytes, file, TENSOR_KINDS);
+}
+
+/** As `readNpy`, of data: whole numbers of every width and truth values too. */
+export function readNpyData(
+  bytes: Uint8Array,
+  file: string,
+): { readonly shape: readonly number[]; readonly array: TensorArray | Uint8Array } {
+  return read(bytes, file, DATA_KINDS);
+}
+
+function read<A extends TensorArray | Uint8Array>(
+  bytes: Uint8Array,
+  file: string,
+  kinds: Readonly<Record<string, Kind<A>>>,
+): { readonly shape: readonly number[]; readonly array: A } {
   const fail = (at: number, reason: string): never => {
     throw new SeedcastError('SC_TENSOR_FILE', `byte ${at}: ${reason}`, { place: { file } });
   };
@@ -46,19 +81,19 @@ export function readNpy(bytes: Uint8Array, file: string): StoredTensor {
     (reason) => fail(prefix, reason),
   );
   const [, order, kind] = /^([<>=|]?)(\w+)$/.exec(description) ?? [];
-  const read = kind !== undefined && Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
-  if (read === undefined)
-    return fail(prefix, `type ${description}; read are ${Object.keys(KINDS).join(', ')}`);
+  const found = kind !== undefined && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+  if (found === undefined)
+    return fail(prefix, `type ${description}; read are ${Object.keys(kinds).join(', ')}`);
   const size = sizeOf(shape);
-  if (start + size * read.width !== bytes.length) {
+  if (start + size * found.width !== bytes.length) {
     fail(
       start,
-      `${bytes.length - start} bytes of values, but shape (${shape.join(', ')}) of ${description} needs ${size * read.width}`,
+      `${bytes.length - start} bytes of values, but shape (${shape.join(', ')}) of ${description} needs ${size * found.width}`,
     );
   }
-  const array = allocate(read.dtype, size);
-  for (let i = 0; i < size; i++) array[i] = read.value(view, start + i * read.width, order !== '>');
-  return { shape, array: fortran ? fromFortran(array, shape, read.dtype) : array };
+  const array = found.allocate(size);
+  for (let i = 0; i < size; i++) array[i] = found.value(view, start + i * found.width, order !== '>');
+  return { shape, array: fortran ? fromFortran(array, shape, found.allocate(size)) : array };
 }
 
 interface Header {
@@ -105,8 +140,7 @@ function parseHeader(text: string, fail: (reason: string) => never): Header {
 }
 
 /** First axis fastest → last axis fastest. */
-function fromFortran(array: TensorArray, shape: readonly number[], dtype: Dtype): TensorArray {
-  const result = allocate(dtype, array.length);
+function fromFortran<A extends TensorArray | Uint8Array>(array: A, shape: readonly number[], result: A): A {
   const index = shape.map(() => 0);
   for (let from = 0; from < array.length; from++) {
     let to = 0;

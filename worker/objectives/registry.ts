@@ -1,6 +1,7 @@
 // The objectives that come with the package, by name.
 import type { ObjectiveDefinition } from '../../shared/objectives/types.js';
 import { benchmarkObjectives, timer } from './benchmark/objectives.js';
+import { classifier } from './classifier/objective.js';
 import { languageModel } from './language-model/objective.js';
 import { policy } from './policy/objective.js';
 
@@ -11,5 +12,6 @@ export const BUILT_IN_OBJECTIVES: readonly ObjectiveDefinition[] = [
   ...benchmarkObjectives,
   timer(),
   policy,
+  classifier,
   languageModel,
 ];
