@@ -1,10 +1,15 @@
 // The engines that workers can have, in the order in which `auto` prefers them.
 import type { Engine } from '../../shared/objectives/engine.js';
 import { type EngineProvider, type EngineWish, chooseEngine } from './open.js';
+import { nativeProvider } from './native/provider.js';
 import { referenceProvider } from './reference/provider.js';
 import { tensorflowProvider } from './tensorflow/provider.js';
 
-export const ENGINE_PROVIDERS: readonly EngineProvider[] = [tensorflowProvider, referenceProvider];
+export const ENGINE_PROVIDERS: readonly EngineProvider[] = [
+  tensorflowProvider,
+  nativeProvider,
+  referenceProvider,
+];
 
 /** The engine for one thread; SC_ENGINE where it cannot be had. */
 export async function openEngine(wish: EngineWish): Promise<Engine> {
