@@ -1,6 +1,7 @@
 // The `webgpu` backend: tfjs on WebGPU, which in Node comes from the package `webgpu` (Dawn, on Vulkan, Metal or Direct3D).
 // Both find each other through globals that must be there before tfjs's backend is imported. A software adapter works too
 // and is what the tests use, but it is no graphics processor and `auto` does not take it.
+import { existsSync } from 'node:fs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { SeedcastError, messageOf } from '../../../shared/errors.js';
 import type { EngineProbe } from '../open.js';
@@ -27,6 +28,13 @@ export async function probeWebgpu(): Promise<EngineProbe> {
   const versions = installed(PACKAGES);
   if ('missing' in versions) return missing('webgpu', PACKAGES, versions.missing);
   const mend = 'on Linux install a Vulkan driver and its loader (libvulkan.so.1)';
+  if (!mayHaveDevice())
+    return {
+      available: false,
+      backend: 'webgpu',
+      why: 'there is no graphics device (/dev/dri, /dev/nvidia0, /dev/dxg)',
+      mend: `${mend}; VK_ICD_FILENAMES names a software one`,
+    };
   try {
     const adapter = await (await gpu()).requestAdapter();
     if (adapter === null)
@@ -43,6 +51,16 @@ export async function probeWebgpu(): Promise<EngineProbe> {
   } catch (error) {
     return { available: false, backend: 'webgpu', why: `WebGPU does not start: ${messageOf(error)}`, mend };
   }
+}
+
+/** Where neither device nor driver is named, starting Dawn only prints warnings about what is missing. */
+function mayHaveDevice(): boolean {
+  if (process.platform !== 'linux') return true;
+  const { VK_ICD_FILENAMES, VK_DRIVER_FILES } = process.env;
+  return (
+    (VK_ICD_FILENAMES ?? VK_DRIVER_FILES) !== undefined ||
+    ['/dev/dri', '/dev/nvidia0', '/dev/dxg'].some((path) => existsSync(path))
+  );
 }
 
 /** Rasterisers that run on the processor: SwiftShader, Mesa's llvmpipe and lavapipe, Microsoft's WARP. */
