@@ -72,6 +72,7 @@ void describe('what people read', () => {
     steps: 30,
     evaluations: 320,
     fitness: { centre: 1.23456789, best: 1e-9, mean: 12345678, deviation: 1 },
+    validation: null,
     evaluationsPerSecond: 1234.5,
     workers: 1,
     bytesPerStep: 1536,
@@ -88,6 +89,8 @@ void describe('what people read', () => {
       'step 5/30  centre 1.2346  best 1.000e-9  mean 1.235e+7  1235 eval/s  1 worker  ETA 1 min 15 s  1.54 kB/step  2 failed',
     );
     assert.equal(progressLine(progress, 30), 'step 5/30  centre 1.2346');
+    const validation = { metric: 'accuracy', value: 0.9712, step: 0 };
+    assert.equal(progressLine({ ...progress, validation }, 50), 'step 5/30  centre 1.2346  accuracy 0.9712');
   });
 
   void it('writes numbers and times short', () => {

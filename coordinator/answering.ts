@@ -1,5 +1,6 @@
 // What people ask of the leader: controls of a job, summaries, a description. Decides what a request may do in which
 // state; the ledger and the workers are reached by preparing and placing.
+import { finalValidation } from '../shared/ledger/fold.js';
 import type { KeyValue } from '../shared/bus/port.js';
 import { SeedcastError } from '../shared/errors.js';
 import { type StopRules, compiledSpec } from '../shared/job/spec.js';
@@ -124,6 +125,7 @@ export class Answering {
       evaluations: view?.evaluations ?? record.result?.evaluations ?? 0,
       centre: view?.end?.centre ?? view?.lastCentre ?? record.result?.fitness.centre ?? null,
       best: view?.best ?? record.result?.fitness.best ?? null,
+      validation: (view == null ? null : finalValidation(view)) ?? record.result?.validation ?? null,
       workers: this.table.hasEnded(entry) ? 0 : this.placing.countOf(record.job),
       ...this.table.shown(entry),
       result: record.result,

@@ -2,6 +2,7 @@
 // people (progress, events, result). Everything it decides itself is when to try I/O again.
 import type { Bus } from '../shared/bus/port.js';
 import { asSeedcastError, messageOf } from '../shared/errors.js';
+import { finalValidation, validationOf } from '../shared/ledger/fold.js';
 import { splitEvidence } from '../shared/ledger/evidence.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
 import type { Clock } from '../shared/ports.js';
@@ -133,8 +134,16 @@ export class JobRunner {
       case 'assign': {
         const round = this.core.openRound;
         if (round === null) return;
-        const { epoch, step, phase, parent, repeats } = round;
-        const bytes = assignMessage.encode({ epoch, step, phase, parent, repeats, ranges: effect.ranges });
+        const { epoch, step, phase, parent, repeats, validation } = round;
+        const bytes = assignMessage.encode({
+          epoch,
+          step,
+          phase,
+          parent,
+          repeats,
+          validation,
+          ranges: effect.ranges,
+        });
         this.bytesDown += bytes.length;
         bus.publish(this.subjects.assign(effect.worker), bytes);
         return;
@@ -282,6 +291,7 @@ export class JobRunner {
         mean: view.last?.mean ?? null,
         deviation: view.last?.deviation ?? null,
       },
+      validation: validationOf(view),
       evaluationsPerSecond: speed.evaluationsPerSecond,
       workers: this.core.status.workers,
       bytesPerStep:
@@ -301,6 +311,7 @@ export class JobRunner {
     const { view } = this.core;
     const { end } = view;
     if (end === null) return null;
+    const validation = finalValidation(view);
     return {
       type: 'result',
       job: this.job,
@@ -310,6 +321,7 @@ export class JobRunner {
       steps: view.steps,
       evaluations: view.evaluations,
       fitness: { centre: end.centre ?? view.lastCentre, best: view.best, mean: view.last?.mean ?? null },
+      ...(validation === null ? {} : { validation }),
       digest: end.digest,
       wallSeconds: Math.round(this.core.elapsed(this.ports.clock.now())) / 1000,
       bytesDown: this.bytesDown,

@@ -93,7 +93,12 @@ describe('an installed accelerator', () => {
           const coefficients = Int32Array.of(5, -3, 1, 0, 400_000, -2);
           const update = { coefficients, exponent: -3, scale: 0.01, rate: 0.3, auxiliary: null };
           for (let step = 0; step < 2; step++) {
-            replica.parametersOf(step, { members: 12, group: 2, repeats: 0 }, 3, replica.allocate());
+            replica.parametersOf(
+              step,
+              { members: 12, group: 2, repeats: 0, validation: 0 },
+              3,
+              replica.allocate(),
+            );
             replica.apply(step, update, 0, 50);
             replica.apply(step, update, 50, 159);
           }

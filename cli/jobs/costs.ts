@@ -59,6 +59,7 @@ export async function printCosts(host: Host, source: JobSource, flags: CostFlags
   const estimate = estimateJob(spec, description.tensors, flags.workers, {
     evaluation,
     statistics: description.auxiliary?.length ?? 0,
+    validation: description.validation?.parts ?? 0,
   });
   const { io } = host;
   if (flags.json === true) {

@@ -59,6 +59,7 @@ export async function evaluateHere(
         step,
         member: null,
         point: 'held-out' as const,
+        part: null,
         statistics,
         wantsAuxiliary: false,
       };

@@ -42,6 +42,9 @@ export function resultLine(result: JobResult): string {
     `${result.status} (${result.stoppedBy}) ${result.job}`,
     ...(result.reason === null ? [] : [result.reason]),
     `fitness ${number(centre)} (best member ${number(best)}, mean ${number(mean)})`,
+    ...(result.validation === undefined
+      ? []
+      : [`${result.validation.metric} ${number(result.validation.value)}`]),
     `${result.steps} steps, ${result.evaluations} evaluations in ${seconds(result.wallSeconds)}`,
     `${bytesText(result.bytesDown)} down, ${bytesText(result.bytesUp)} up`,
     ...(result.digest === null ? [] : [`digest ${result.digest.slice(0, 16)}`]),

@@ -2,7 +2,7 @@
 import { SeedcastError, asSeedcastError } from '../../shared/errors.js';
 import { nearest } from '../../shared/job/nearest.js';
 import type { JobSpec } from '../../shared/job/spec.js';
-import type { LedgerView } from '../../shared/ledger/fold.js';
+import { type LedgerView, finalValidation } from '../../shared/ledger/fold.js';
 import {
   type JobRecord,
   type JobState,
@@ -101,6 +101,7 @@ export async function summarise(pool: Pool, record: JobRecord): Promise<JobSumma
     evaluations: view?.evaluations ?? result?.evaluations ?? 0,
     centre: view?.end?.centre ?? view?.lastCentre ?? result?.fitness.centre ?? null,
     best: view?.best ?? result?.fitness.best ?? null,
+    validation: (view == null ? null : finalValidation(view)) ?? result?.validation ?? null,
     workers: 0,
     state: stateShown(record.state, reason),
     reason,

@@ -4,7 +4,7 @@ import { JobCore, type JobCoreEffect, type JobCoreEvent } from '../../coordinato
 import { SeedcastError } from '../../shared/errors.js';
 import { parseJob } from '../../shared/job/parse.js';
 import type { JobFile } from '../../shared/job/spec.js';
-import { fold } from '../../shared/ledger/fold.js';
+import { finalValidation, fold } from '../../shared/ledger/fold.js';
 import {
   type FinalStatus,
   type GenesisRecord,
@@ -14,6 +14,7 @@ import {
   encodeRecord,
 } from '../../shared/ledger/records.js';
 import { methodNamed } from '../../shared/methods/registry.js';
+import { roundLayout } from '../../shared/methods/round-layout.js';
 import { checkTensors } from '../../shared/methods/shape.js';
 import type {
   Direction,
@@ -61,6 +62,8 @@ export interface MinimizeProgress {
     readonly mean: number;
     readonly deviation: number;
   };
+  /** Of an objective that declares a validation, the last one; else null. */
+  readonly validation: { readonly metric: string; readonly value: number | null } | null;
 }
 
 export interface MinimizeOptions {
@@ -97,6 +100,8 @@ export interface MinimizeResult {
   readonly fitness: number | null;
   /** Best single member, noisy; null without a step. */
   readonly best: number | null;
+  /** Of the final state, where the objective declares one. */
+  readonly validation: { readonly metric: string; readonly value: number | null } | null;
   /** SHA-256 of the whole final state, hex. */
   readonly digest: string;
   readonly steps: number;
@@ -260,12 +265,8 @@ class LocalRun {
   }
 
   private async evaluate(round: RoundMessage): Promise<ResultMessage> {
-    const { epoch, step, phase, parent, repeats, digest } = round;
-    const { spec } = this.replica.genesis;
-    const layout =
-      phase === 1
-        ? { members: 0, group: 1, repeats }
-        : { ...methodNamed(spec.method.name).layout(spec), repeats };
+    const { epoch, step, phase, parent, digest } = round;
+    const layout = roundLayout(this.replica.genesis.spec, round);
     const units = unitCount(layout);
     const scalars = new Float64Array(units);
     const failures: (readonly [number, string])[] = [];
@@ -325,6 +326,7 @@ class LocalRun {
       step: steps,
       evaluations,
       fitness: { centre, best: best ?? record.fitness.best, mean, deviation },
+      validation: finalValidation(this.core.view),
     });
   }
 
@@ -336,6 +338,7 @@ class LocalRun {
       parameters: Object.fromEntries(this.replica.exported(steps)),
       fitness: end.centre ?? lastCentre,
       best,
+      validation: finalValidation(this.core.view),
       digest: end.digest ?? this.replica.digest(steps),
       steps,
       evaluations,

@@ -5,12 +5,13 @@ import { number, seconds } from './numbers.js';
 
 /** The parts in order of importance: on a narrow terminal the last ones are left out. */
 export function progressLine(progress: Progress, columns = Number.POSITIVE_INFINITY): string {
-  const { fitness } = progress;
+  const { fitness, validation } = progress;
   const parts = [
     `step ${progress.step}${progress.steps === null ? '' : `/${progress.steps}`}`,
     ...(progress.state === 'running' ? [] : [progress.state]),
     ...(progress.waiting === null ? [] : [`waiting: ${progress.waiting}`]),
     `centre ${number(fitness.centre)}`,
+    ...(validation === null ? [] : [`${validation.metric} ${number(validation.value)}`]),
     `best ${number(fitness.best)}`,
     `mean ${number(fitness.mean)}`,
     `${number(Math.round(progress.evaluationsPerSecond))} eval/s`,

@@ -91,6 +91,9 @@ function lines({ summary, spec, objective, progress, ledger, workers }: Descript
     ['step', String(summary.step)],
     ['evaluations', String(summary.evaluations)],
     ['fitness', `centre ${number(summary.centre)}, best member ${number(summary.best)}`],
+    ...(summary.validation == null
+      ? []
+      : [[summary.validation.metric, number(summary.validation.value)] as [string, string]]),
     ...(ledger === null
       ? []
       : [['ledger', `epoch ${ledger.epoch}, head ${ledger.head.slice(0, 16)}`] as [string, string]]),

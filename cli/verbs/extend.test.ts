@@ -10,7 +10,7 @@ function ended(stoppedBy: 'steps' | 'fitness' | 'request'): Pick<LedgerView, 'st
   return {
     steps: 100,
     stop: STOP,
-    end: { status: 'succeeded', stoppedBy, reason: null, centre: null, digest: null },
+    end: { status: 'succeeded', stoppedBy, reason: null, centre: null, validation: null, digest: null },
   };
 }
 

@@ -28,6 +28,8 @@ interface Row {
   readonly mean: number;
   readonly deviation: number;
   readonly failed: number;
+  /** Of the state before the step, where it was measured. */
+  readonly validation: number | null;
 }
 
 const COLUMNS = [
@@ -39,6 +41,7 @@ const COLUMNS = [
   'mean',
   'deviation',
   'failed',
+  'validation',
 ] as const satisfies readonly (keyof Row)[];
 
 export const history: Verb = (program, host) => {
@@ -61,8 +64,9 @@ export const history: Verb = (program, host) => {
       action(host, async (text: string, flags: Flags) =>
         withPool(host, flags, async (pool) => {
           const { job } = await findJob(pool, text);
-          const write = writer(host, job, flags);
-          const follower = new RowReader(write);
+          const follower: RowReader = new RowReader(
+            writer(host, job, flags, () => follower.view?.genesis.objective.validation?.metric),
+          );
           let next = 1;
           for await (const { sequence, payload, time } of pool.store.records(job)) {
             follower.take(payload, sequence, time);
@@ -107,7 +111,7 @@ class RowReader {
     const folded = fold(this.view, payload, sequence);
     this.view = folded.view;
     if (!folded.accepted || folded.record.kind !== 'step') return;
-    const { centre, best, mean, deviation, failed } = folded.record.fitness;
+    const { centre, best, mean, deviation, failed, validation } = folded.record.fitness;
     this.write({
       step: folded.record.step,
       time: new Date(time).toISOString(),
@@ -117,12 +121,18 @@ class RowReader {
       mean,
       deviation,
       failed,
+      validation,
     });
   }
 }
 
-function writer(host: Host, job: string, { format, out }: Flags): (row: Row) => void {
-  if (format === 'tensorboard') return tensorboardWriter(host, out ?? `${job}-tensorboard`, job);
+function writer(
+  host: Host,
+  job: string,
+  { format, out }: Flags,
+  metric: () => string | undefined,
+): (row: Row) => void {
+  if (format === 'tensorboard') return tensorboardWriter(host, out ?? `${job}-tensorboard`, job, metric);
   const line = lineWriter(host, out);
   if (format === 'jsonl') return (row) => line(JSON.stringify(row));
   line(COLUMNS.join(','));
@@ -135,7 +145,12 @@ function lineWriter(host: Host, out: string | undefined): (line: string) => void
   return (line) => writing(out, () => appendFileSync(out, `${line}\n`));
 }
 
-function tensorboardWriter(host: Host, folder: string, job: string): (row: Row) => void {
+function tensorboardWriter(
+  host: Host,
+  folder: string,
+  job: string,
+  metric: () => string | undefined,
+): (row: Row) => void {
   // The name is what TensorBoard looks for; a fixed number, so that a second export replaces the first.
   const file = join(folder, `events.out.tfevents.0.${job}`);
   writing(file, () => {
@@ -143,8 +158,9 @@ function tensorboardWriter(host: Host, folder: string, job: string): (row: Row) 
     writeFileSync(file, tensorboardHeader(host.clock.wall() / 1000));
   });
   host.io.message(`writing ${file}`);
-  return ({ time, step, centre, best, mean, deviation }) => {
+  return ({ time, step, centre, best, mean, deviation, validation }) => {
     const scalars = {
+      ...(validation === null ? {} : { [`validation/${metric() ?? 'value'}`]: validation }),
       ...(centre === null ? {} : { 'fitness/centre': centre }),
       'fitness/best': best,
       'fitness/mean': mean,

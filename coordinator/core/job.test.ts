@@ -114,9 +114,50 @@ describe("a coordinator's core", () => {
     assert.ok(left.some((e) => e.type === 'ended'));
     assert.deepEqual(kinds(bench), ['genesis', 'step', 'step', 'step', 'end']);
     const { end, evaluations } = bench.view();
-    assert.deepEqual(end, { status: 'succeeded', stoppedBy: 'steps', reason: null, centre: 0.5, digest });
+    assert.deepEqual(end, {
+      status: 'succeeded',
+      stoppedBy: 'steps',
+      reason: null,
+      centre: 0.5,
+      validation: null,
+      digest,
+    });
     // Four members a step; the centre does not count.
     assert.equal(evaluations, 12);
+  });
+
+  it('asks for the validation when it is due, apart from the centre, and once more at the end', () => {
+    const bench = new Bench({
+      spec: { evaluation: { every: 1, repeats: 1, final: 1, validateEvery: 2 } },
+      objective: { validation: { metric: 'accuracy', direction: 'maximize', parts: 3 } },
+    });
+    let { message } = only(bench.settle(bench.feed(ready('w'))), 'round');
+    const due: number[] = [];
+    for (let step = 0; step < 3; step++) {
+      due.push(message.validation);
+      // The last of three parts fails at step 2: a mean of the other two would be of something else.
+      const parts = [0.25, 0.5, step === 2 ? Number.NaN : 1].slice(0, message.validation);
+      const left = bench.settle(bench.feed(answer(message, 'w', 0, [1, 2, 3, 4, 9, ...parts])));
+      message = only(left, 'round').message;
+    }
+    assert.deepEqual([...due, message.validation], [3, 0, 3, 3]);
+    const steps = bench.entries.flatMap(({ payload }) => {
+      const record = decodeRecord(payload);
+      return record.kind === 'step' ? [record.fitness] : [];
+    });
+    assert.deepEqual(
+      steps.map(({ centre, validation }) => [centre, validation]),
+      [
+        [9, (0.25 + 0.5 + 1) / 3],
+        [9, null],
+        [9, null],
+      ],
+    );
+    assert.deepEqual(bench.view().lastValidation, { value: (0.25 + 0.5 + 1) / 3, step: 0 });
+    bench.settle(bench.feed(answer(message, 'w', 0, [0.5, 1, 0.5, 0.75], { digest })));
+    assert.equal(bench.view().end?.centre, 0.5);
+    assert.equal(bench.view().end?.validation, 0.75);
+    assert.equal(bench.view().evaluations, 12);
   });
 
   it('makes the same record of the same values in any order of arrival', () => {

@@ -24,6 +24,7 @@ import {
   countUnits,
 } from '../../shared/wire/messages.js';
 import { sameBytes } from '../../shared/wire/codec.js';
+import { dueAt, roundLayout } from '../../shared/methods/round-layout.js';
 import { sliceOf } from '../../shared/wire/slices.js';
 import { encodeEvidence } from '../../shared/ledger/evidence.js';
 import { Assignments } from './assignments.js';
@@ -122,6 +123,7 @@ export class JobCore {
   /** The stop rule that holds now; its final round is under way or done. */
   private stopping: StoppedBy | null = null;
   private finalCentre: number | null = null;
+  private finalValidation: number | null = null;
   private finalDone = false;
   private finalDigest: string | null = null;
   private retryAt: number | null = null;
@@ -320,7 +322,15 @@ export class JobCore {
 
   private end(status: FinalStatus, stoppedBy: StoppedBy, reason: string | null, out: JobCoreEffect[]): void {
     this.commitControl(
-      { action: 'end', status, stoppedBy, reason, centre: this.finalCentre, digest: this.finalDigest },
+      {
+        action: 'end',
+        status,
+        stoppedBy,
+        reason,
+        centre: this.finalCentre,
+        validation: this.finalValidation,
+        digest: this.finalDigest,
+      },
       out,
     );
   }
@@ -331,12 +341,8 @@ export class JobCore {
     if (this.ready.length === 0) return;
     const { spec, objective } = this.currentView.genesis;
     const { steps, epoch, head } = this.currentView;
-    const repeats =
-      phase === 1 ? spec.evaluation.final : steps % spec.evaluation.every === 0 ? spec.evaluation.repeats : 0;
-    const layout =
-      phase === 1
-        ? { members: 0, group: 1, repeats }
-        : { ...methodNamed(spec.method.name).layout(spec), repeats };
+    const due = dueAt({ spec, objective }, steps, phase);
+    const layout = roundLayout(spec, { phase, ...due });
     if (this.planner.update(this.ready, layout, now))
       out.push({ type: 'plan', message: this.planner.current });
     const digest = phase === 1 || (steps > 0 && steps % spec.ledger.digestEvery === 0);
@@ -347,7 +353,7 @@ export class JobCore {
       plan: this.planner.current.version,
       sequence: this.currentView.sequence,
       record: this.lastRecord,
-      repeats,
+      ...due,
       digest,
     };
     this.phase = 'collecting';
@@ -422,7 +428,9 @@ export class JobCore {
   private nameFailure(unit: number, worker: string, out: JobCoreEffect[]): void {
     const { round } = this;
     if (round === null || this.failuresNamed++ > 0) return;
-    const member = unit < round.layout.members ? `member ${unit}` : 'the centre';
+    const { members, repeats } = round.layout;
+    const member =
+      unit < members ? `member ${unit}` : unit < members + repeats ? 'the centre' : 'the validation';
     out.push({
       type: 'event',
       event: 'evaluation-failed',
@@ -505,6 +513,7 @@ export class JobCore {
     this.round = null;
     if (round.key.phase === 1) {
       this.finalCentre = meanOf(round, 0, round.layout.repeats);
+      this.finalValidation = validationOf(round);
       this.finalDigest = digest;
       this.finalDone = true;
       this.phase = 'idle';
@@ -581,7 +590,10 @@ export class JobCore {
       parent: this.currentView.head,
       step: round.key.step,
       update: { ...update, auxiliary: round.foldAuxiliaries() },
-      fitness: summarize(fitness, failed, sign, centre, failures, ties),
+      fitness: {
+        ...summarize(fitness, failed, sign, centre, failures, ties),
+        validation: validationOf(round),
+      },
       evidence: evidence === null ? null : recordHash(evidence),
       digest,
     };
@@ -648,6 +660,7 @@ export class JobCore {
     this.stopping = null;
     this.finalDone = false;
     this.finalCentre = null;
+    this.finalValidation = null;
     this.finalDigest = null;
     this.stopRequested = false;
     this.cancelRequested = false;
@@ -775,6 +788,14 @@ export class JobCore {
   }
 }
 
+/** Mean over all parts of the validation; null when none is due or any has no value: parts may differ in what they hold. */
+function validationOf(round: Round): number | null {
+  const { members, repeats, validation } = round.layout;
+  const [from, to] = [members + repeats, members + repeats + validation];
+  for (let unit = from; unit < to; unit++) if (!round.isDone(unit)) return null;
+  return meanOf(round, from, to);
+}
+
 function meanOf(round: Round, from: number, to: number): number | null {
   let sum = 0;
   let count = 0;
@@ -793,7 +814,7 @@ function summarize(
   centre: number | null,
   failures: number,
   ties: number,
-): StepFitness {
+): Omit<StepFitness, 'validation'> {
   const count = fitness.length - failures;
   let best = Number.NEGATIVE_INFINITY;
   let mean = 0;

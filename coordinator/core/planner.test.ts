@@ -9,7 +9,7 @@ void describe('a plan', () => {
     const planner = new Planner(() => 1);
     planner.measure('a', 100, Number.MIN_VALUE);
     planner.measure('b', 100, 50);
-    assert.ok(planner.update(['a', 'b'], { members: 8, group: 2, repeats: 0 }, 0));
+    assert.ok(planner.update(['a', 'b'], { members: 8, group: 2, repeats: 0, validation: 0 }, 0));
     const { shares } = planMessage.decode(planMessage.encode(planner.current));
     assert.equal(shares.at(-1), 65536);
   });

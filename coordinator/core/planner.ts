@@ -58,8 +58,8 @@ export class Planner {
       workers.every((w, i) => w === this.plan.workers[i]);
     const shares = fittedShares(
       workers.map((w) => Math.max(this.rate(w) ?? 1, 1e-9)),
-      // Fitted to the members alone: the centre, due in some steps only, must not change the plan.
-      layout.members > 0 ? { ...layout, repeats: 0 } : layout,
+      // Fitted to the members alone: centre and validation, due in some steps only, must not change the plan.
+      layout.members > 0 ? { ...layout, repeats: 0, validation: 0 } : layout,
     );
     if (sameSet && (now - this.plannedAt < SETTLE || !this.isOff(shares))) return false;
     this.plan = { epoch, version: this.plan.version + 1, workers, shares };

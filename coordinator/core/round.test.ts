@@ -9,7 +9,7 @@ import { Round } from './round.js';
 const key = { epoch: 1, step: 0, phase: 0 as const, parent: new Uint8Array(32) };
 
 function roundOf(members: number, repeats = 0, auxiliaryLength = 0): Round {
-  return new Round(key, { members, group: 1, repeats }, false, 0, auxiliaryLength);
+  return new Round(key, { members, group: 1, repeats, validation: 0 }, false, 0, auxiliaryLength);
 }
 
 function result(

@@ -7,6 +7,7 @@ import type { CompiledTensor, Dtype } from '../objectives/types.js';
 import { MAX_COEFFICIENT_BYTES } from '../ledger/limits.js';
 import { PRODUCT_MAX } from '../methods/low-rank.js';
 import { methodNamed } from '../methods/registry.js';
+import { VALIDATE_EVERY } from '../methods/round-layout.js';
 import { BINOMIAL_MAX, RADEMACHER_MAX } from '../random/noise.js';
 import { MAX_UNITS } from '../wire/messages.js';
 import type { JobSpec } from './spec.js';
@@ -36,6 +37,8 @@ export interface Costs {
   readonly applyPair?: number;
   /** Length of the objective's statistics vector. Default 0. */
   readonly statistics?: number;
+  /** Parts of the objective's validation. Default 0. */
+  readonly validation?: number;
 }
 
 export interface JobEstimate {
@@ -78,7 +81,9 @@ export function estimateJob(
   const parameters = tensors.reduce((sum, { size }) => sum + size, 0);
   const record = RECORD + directions * coefficientWidth(spec) + 8 * statistics;
   // A centre that is evaluated every n-th step costs its repeats every n-th step.
-  const scalars = members + spec.evaluation.repeats / spec.evaluation.every;
+  const { repeats, every, validateEvery = VALIDATE_EVERY } = spec.evaluation;
+  const validation = validateEvery === 0 ? 0 : (costs.validation ?? 0) / validateEvery;
+  const scalars = members + repeats / every + validation;
   const scalarBytes = scalars * (spec.scalars === 'float64' ? 8 : 4);
   const downPerWorker = ROUND + record;
   // A worker beyond the directions has no share and sends nothing.

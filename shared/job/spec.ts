@@ -111,9 +111,19 @@ const evaluation = mapping(
       max: 100_000,
     }).default(1),
     final: integer('The same after the last step. Default: repeats.', { min: 1, max: 100_000 }).optional(),
+    validateEvery: integer(
+      'Steps between validations, for objectives that declare one; 0: only after the last step. Default: 10.',
+      { min: 0, max: 1_000_000 },
+    ).optional(),
   },
 )
-  .transform((value) => ({ every: value.every, repeats: value.repeats, final: value.final ?? value.repeats }))
+  .transform(({ every, repeats, final = repeats, validateEvery }) => ({
+    every,
+    repeats,
+    final,
+    // Not filled in: the genesis of a job without a validation has the bytes it always had.
+    ...(validateEvery === undefined ? {} : { validateEvery }),
+  }))
   .prefault({});
 
 const ledger = mapping('What is kept beside the coefficients of every step.', {

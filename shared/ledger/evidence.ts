@@ -7,7 +7,7 @@ export const EVIDENCE_PART_BYTES = 512 * 1024;
 
 export interface Evidence {
   readonly step: number;
-  /** One a unit: members in order, then repeats of the centre; NaN where failed. Objective's own units. */
+  /** One a unit: members in order, repeats of the centre, parts of the validation; NaN where failed. Objective's own units. */
   readonly values: Float64Array;
   readonly members: number;
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { exampleGenesis } from '../../test/support/example-genesis.js';
-import { toHex } from '../wire/codec.js';
+import { decode, toHex } from '../wire/codec.js';
 import { type Folded, type LedgerView, fold, viewAt } from './fold.js';
 import {
   type ControlAction,
@@ -15,7 +15,7 @@ import {
 } from './records.js';
 
 const genesis = encodeRecord(exampleGenesis());
-const fitness = { centre: 2, best: 1, mean: 3, deviation: 1, failed: 1, ties: 0 };
+const fitness = { centre: 2, best: 1, mean: 3, deviation: 1, failed: 1, ties: 0, validation: null };
 const update = { coefficients: Int16Array.of(1, -1), exponent: 0, scale: 1, rate: 1, auxiliary: null };
 
 function stepRecord(
@@ -100,7 +100,15 @@ describe('the fold of a ledger', () => {
 
   it('wants the next step, and none after the end until the job is extended', () => {
     const end = control(
-      { action: 'end', status: 'succeeded', stoppedBy: 'steps', reason: null, centre: 1, digest: null },
+      {
+        action: 'end',
+        status: 'succeeded',
+        stoppedBy: 'steps',
+        reason: null,
+        centre: 1,
+        validation: null,
+        digest: null,
+      },
       h(genesis),
     );
     const extend = control(
@@ -211,10 +219,19 @@ describe('a record', () => {
         stoppedBy: 'failure',
         reason: 'step 3',
         centre: null,
+        validation: null,
         digest: null,
       },
     },
   ];
+  it('has no word of a validation where there is none, as before there were any', () => {
+    for (const record of records) assert.equal('validation' in decode(encodeRecord(record), 'record'), false);
+    const genesisText = new TextDecoder().decode(encodeRecord(exampleGenesis()));
+    assert.doesNotMatch(genesisText, /validat/i);
+    const step = decodeRecord(stepRecord(0, parent, 1, { validation: 0.75 }));
+    assert.equal(step.kind === 'step' ? step.fitness.validation : null, 0.75);
+  });
+
   it('reads back to bytes that hash the same', () => {
     for (const record of records) {
       // At an odd place of a larger buffer, as a client hands it over.

@@ -38,12 +38,15 @@ export interface LedgerView {
   /** Best centre so far and the step it was seen at: for `stop.plateau`. */
   readonly bestCentre: { readonly value: number; readonly step: number } | null;
   readonly lastCentre: number | null;
+  /** The last validation and the step of the state it was measured at. */
+  readonly lastValidation: { readonly value: number; readonly step: number } | null;
   readonly lastDigest: { readonly step: number; readonly digest: string } | null;
   readonly end: {
     readonly status: FinalStatus;
     readonly stoppedBy: StoppedBy;
     readonly reason: string | null;
     readonly centre: number | null;
+    readonly validation: number | null;
     readonly digest: string | null;
   } | null;
 }
@@ -106,11 +109,15 @@ export function fold(view: LedgerView | null, bytes: Uint8Array, sequence: numbe
           };
         case 'end': {
           if (seen.status === 'ended') return refuse('the job has ended already');
-          const { status, stoppedBy, reason, centre, digest } = control;
+          const { status, stoppedBy, reason, centre, validation, digest } = control;
           return {
             accepted: true,
             record,
-            view: { ...next, status: 'ended', end: { status, stoppedBy, reason, centre, digest } },
+            view: {
+              ...next,
+              status: 'ended',
+              end: { status, stoppedBy, reason, centre, validation, digest },
+            },
           };
         }
       }
@@ -150,6 +157,7 @@ function begin(
     best: null,
     bestCentre: null,
     lastCentre: null,
+    lastValidation: null,
     lastDigest: null,
     end: null,
   };
@@ -159,7 +167,7 @@ function afterStep(view: LedgerView, fitness: StepFitness, digest: string | null
   const minimize = view.genesis.objective.direction === 'minimize';
   const better = (a: number, b: number): boolean => (minimize ? a < b : a > b);
   const step = view.steps;
-  const { centre } = fitness;
+  const { centre, validation } = fitness;
   const plateau = view.stop.plateau?.minDelta ?? 0;
   const improved =
     centre !== null &&
@@ -174,8 +182,28 @@ function afterStep(view: LedgerView, fitness: StepFitness, digest: string | null
     best: view.best === null || better(fitness.best, view.best) ? fitness.best : view.best,
     bestCentre: improved ? { value: centre, step } : view.bestCentre,
     lastCentre: centre ?? view.lastCentre,
+    lastValidation: validation === null ? view.lastValidation : { value: validation, step },
     lastDigest: digest === null ? view.lastDigest : { step, digest },
   };
+}
+
+/** The validation as people are told of it: the final one once the job has ended; null where the objective has none. */
+export function validationOf(
+  view: LedgerView,
+): { readonly metric: string; readonly value: number | null; readonly step: number | null } | null {
+  const metric = view.genesis.objective.validation?.metric;
+  if (metric === undefined) return null;
+  const final = view.end?.validation ?? null;
+  if (final !== null) return { metric, value: final, step: view.steps };
+  return { metric, value: view.lastValidation?.value ?? null, step: view.lastValidation?.step ?? null };
+}
+
+/** The same for the result: without a step, since it is the final state's where it was measured there. */
+export function finalValidation(
+  view: LedgerView,
+): { readonly metric: string; readonly value: number | null } | null {
+  const validation = validationOf(view);
+  return validation === null ? null : { metric: validation.metric, value: validation.value };
 }
 
 /** Where a snapshot stands in its ledger. */

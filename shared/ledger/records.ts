@@ -64,6 +64,8 @@ export interface StepFitness {
   readonly failed: number;
   /** Pairs whose two members tie (antithetic only), else 0. */
   readonly ties: number;
+  /** Mean of the validation metric over its parts, of the state before this step; null when not due, or a part failed. */
+  readonly validation: number | null;
 }
 
 export interface StepRecord extends Common {
@@ -90,6 +92,8 @@ export type ControlAction =
       readonly stoppedBy: StoppedBy;
       readonly reason: string | null;
       readonly centre: number | null;
+      /** The validation metric of the final state; null when there is none. */
+      readonly validation: number | null;
       /** Digest of the final state; null when the end did not wait for it (cancelled, failed). */
       readonly digest: string | null;
     };
@@ -135,13 +139,23 @@ export function encodeRecord(record: LedgerRecord): Uint8Array {
         deviation: fitness.deviation,
         failed: fitness.failed,
         ties: fitness.ties,
+        ...validationField(fitness.validation),
         evidence: record.evidence,
         digest: record.digest,
       });
     }
-    case 'control':
-      return encode({ ...head, ...record.control });
+    case 'control': {
+      const { control } = record;
+      if (control.action !== 'end') return encode({ ...head, ...control });
+      const { validation, ...end } = control;
+      return encode({ ...head, ...end, ...validationField(validation) });
+    }
   }
+}
+
+/** Absent when there is none, so that jobs without a validation have the bytes they always had. */
+function validationField(validation: number | null): { readonly validation?: number } {
+  return validation === null ? {} : { validation };
 }
 
 const HASH_HEX = 64;
@@ -196,6 +210,7 @@ export function decodeRecord(bytes: Uint8Array): LedgerRecord {
           deviation: r.finite('deviation'),
           failed: r.integer('failed', 0, 2 ** 31),
           ties: r.integer('ties', 0, 2 ** 31),
+          validation: r.optional('validation', (x, f) => x.finite(f)),
         },
         evidence: r.optional('evidence', (x, f) => x.bytes(f, 32)),
         digest: r.optional('digest', (x, f) => x.string(f, HASH_HEX)),
@@ -246,6 +261,7 @@ function decodeControl(r: Reader, what: string): ControlAction {
         ]),
         reason: r.optional('reason', (x, f) => x.string(f, 4096)),
         centre: r.optional('centre', (x, f) => x.finite(f)),
+        validation: r.optional('validation', (x, f) => x.finite(f)),
         digest: r.optional('digest', (x, f) => x.string(f, HASH_HEX)),
       };
   }

@@ -125,7 +125,12 @@ describe('a step on the sphere with low-rank noise', () => {
         theta.forEach((_v, i) => (theta[i] = Math.sin(i + 1)));
         const before = squares(theta);
         const fitness = Float64Array.from({ length: 2 * pairs }, (_, member) => {
-          replica.parametersOf(step, { members: 2 * pairs, group: 2, repeats: 0 }, member, out);
+          replica.parametersOf(
+            step,
+            { members: 2 * pairs, group: 2, repeats: 0, validation: 0 },
+            member,
+            out,
+          );
           return -squares(out[0] as TensorArray) / 2;
         });
         const { update } = eggroll.reduce(genesis.spec, step, fitness, new Uint8Array(2 * pairs));
@@ -156,7 +161,7 @@ describe('an entry of the perturbation', () => {
       let fourth = 0;
       const steps = 600;
       for (let step = 0; step < steps; step++) {
-        replica.parametersOf(step, { members: 2, group: 2, repeats: 0 }, 0, out);
+        replica.parametersOf(step, { members: 2, group: 2, repeats: 0, validation: 0 }, 0, out);
         for (const e of out[0] as Float64Array) {
           second += e ** 2;
           fourth += e ** 4;
@@ -260,7 +265,7 @@ describe('perturbing', () => {
     const base = replica.memory.parameters(0);
     const out = replica.allocate();
     for (let member = 0; member < 6; member++) {
-      replica.parametersOf(0, { members: 6, group: 2, repeats: 0 }, member, out);
+      replica.parametersOf(0, { members: 6, group: 2, repeats: 0, validation: 0 }, member, out);
       const direction = member >> 1;
       const sign = member % 2 === 0 ? 1 : -1;
       const e = noise(0, direction, 3);
@@ -316,7 +321,7 @@ describe('perturbing', () => {
   });
 
   it('keeps its noise for as many steps as noiseReuse says, 0 for ever', () => {
-    const layout = { members: 4, group: 2, repeats: 0 };
+    const layout = { members: 4, group: 2, repeats: 0, validation: 0 };
     const seen = (noiseReuse: number): string[] => {
       const replica = started(genesisOf({ noiseReuse }, [tensor('w', [4, 4])]), () => 0);
       const out = replica.allocate();
@@ -357,7 +362,7 @@ describe('frozen tensors', () => {
     for (let step = 0; step < 3; step++) replica.apply(step, update);
     const last = replica.memory.parameters(3).map((array) => Array.from(array));
     const out = replica.allocate();
-    replica.parametersOf(3, { members: 4, group: 2, repeats: 0 }, 1, out);
+    replica.parametersOf(3, { members: 4, group: 2, repeats: 0, validation: 0 }, 1, out);
     for (const t of [0, 2, 3]) {
       assert.deepEqual(last[t], first[t]);
       assert.deepEqual(Array.from(out[t] as TensorArray), first[t]);
@@ -449,7 +454,7 @@ describe('data of a step', () => {
   it('is shared by the members of a group, and differs between groups', () => {
     const genesis = genesisOf({ population: 12, groupSize: 4 }, [tensor('w', [2, 2])]);
     const replica = new Replica({ ...genesis, objective: { ...genesis.objective, seeds: 'per-step' } });
-    const layout = { members: 12, group: 2, repeats: 0 };
+    const layout = { members: 12, group: 2, repeats: 0, validation: 0 };
     const seeds = Array.from({ length: 12 }, (_, unit) => replica.contextOf(5, layout, unit).seed);
     assert.equal(new Set(seeds).size, 3);
     for (let i = 0; i < 12; i++) assert.equal(seeds[i], seeds[4 * Math.floor(i / 4)]);
@@ -494,7 +499,7 @@ describe('integer tensors', () => {
     const replica = started(genesis, (i) => 120 - 80 * (i % 4));
     const out = replica.allocate();
     for (const member of [0, 1]) {
-      replica.parametersOf(0, { members: 2, group: 2, repeats: 0 }, member, out);
+      replica.parametersOf(0, { members: 2, group: 2, repeats: 0, validation: 0 }, member, out);
       const sign = member === 0 ? 1 : -1;
       const value = (w: number, a = 0, b = 0): number =>
         Math.max(-127, Math.min(127, w + Math.floor((sign * a * b) / 2)));

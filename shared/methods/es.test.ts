@@ -46,7 +46,7 @@ function oneStep(
   const { population } = genesis.spec.method;
   replica.memory.parameters(step)[0]?.set(theta);
   const out = replica.allocate();
-  const layout = { members: population, group: 2, repeats: 0 };
+  const layout = { members: population, group: 2, repeats: 0, validation: 0 };
   const values = Float64Array.from({ length: population }, (_, member) => {
     replica.parametersOf(step, layout, member, out);
     return fitness(out[0] as Float64Array);
@@ -256,7 +256,7 @@ describe('perturbing', () => {
     const base = replica.memory.parameters(0)[0] as Float32Array;
     const out = replica.allocate();
     for (let member = 0; member < 8; member++) {
-      replica.parametersOf(0, { members: 8, group: 2, repeats: 0 }, member, out);
+      replica.parametersOf(0, { members: 8, group: 2, repeats: 0, validation: 0 }, member, out);
       const noise = new Int8Array(size);
       fillBinomial(deriveKey('example'), PURPOSE.perturbation, 0, member >> 1, 0, 0, noise);
       const sign = member % 2 === 0 ? 1 : -1;

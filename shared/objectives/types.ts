@@ -69,15 +69,17 @@ export type OptionValue =
   string | number | boolean | null | readonly OptionValue[] | { readonly [key: string]: OptionValue };
 export type ObjectiveOptions = Readonly<Record<string, OptionValue>>;
 
-export type Point = 'member' | 'centre' | 'held-out';
+export type Point = 'member' | 'centre' | 'held-out' | 'validation';
 
 export interface EvaluationContext<Resource = unknown> {
   /** uint32; a function of job seed, step and direction, never of worker or retry. Both members of a pair get the same. */
   readonly seed: number;
   readonly step: number;
-  /** Null at the centre and for held-out evaluations. */
+  /** Null at the centre, for held-out evaluations and for validation. */
   readonly member: number | null;
   readonly point: Point;
+  /** Which share of the validation this is, index 0 to count − 1; null for every other point. */
+  readonly part: { readonly index: number; readonly count: number } | null;
   /** Aborted when the evaluation is no longer wanted, or past its timeout. */
   readonly signal: AbortSignal;
   readonly options: ObjectiveOptions;
@@ -88,6 +90,20 @@ export interface EvaluationContext<Resource = unknown> {
   readonly statistics: Float64Array;
   /** True where this evaluation is asked for an auxiliary vector. */
   readonly wantsAuxiliary: boolean;
+}
+
+/**
+ * A figure of its own that the unperturbed parameters are measured by now and then, apart from the fitness: of a part of the
+ * data that training never sees. `evaluate` (or its kin) is called with point `validation` once a part, and the mean of the
+ * parts is the value; so parts should hold equally much.
+ */
+export interface ValidationDeclaration {
+  /** What it is called in progress and curves: `accuracy`, `bits-per-byte`. A letter, then letters, digits, _ and -; at most 32. */
+  readonly metric: string;
+  /** Which way is better. */
+  readonly direction: Direction;
+  /** Evaluations it is cut into, from 1 to 65,536: as many workers can share it. */
+  parts(options: ObjectiveOptions): number;
 }
 
 export interface AuxiliaryDeclaration {
@@ -167,6 +183,8 @@ export interface ObjectiveDefinition<Resource = unknown, P extends TensorDeclara
   readonly seeds?: 'per-step' | 'per-direction' | 'per-member';
   /** What the model adds to the prompt, for `seedcast generate`; without `setup`, in the process of the command. */
   generate?(parameters: ArraysOf<P>, request: GenerationRequest): string | Promise<string>;
+  /** Every `evaluation.validateEvery` steps, and after the last. */
+  readonly validation?: ValidationDeclaration;
   /** A short text for progress, from the centre's fitness. */
   summarize?(fitness: number): string;
 }
@@ -179,6 +197,8 @@ export interface ObjectiveDescription {
   readonly tensors: readonly CompiledTensor[];
   readonly auxiliary: { readonly length: number; readonly every: number } | null;
   readonly seeds: 'per-step' | 'per-direction' | 'per-member';
+  /** Absent where the objective declares none. */
+  readonly validation?: { readonly metric: string; readonly direction: Direction; readonly parts: number };
   /** SHA-256 (hex) of the code or command declaration, by the rules of docs/objectives.md. */
   readonly code: string;
 }

@@ -10,6 +10,7 @@ import { Random } from '../../test/simulation/random.js';
 import { SeedcastError } from '../errors.js';
 import { decodeEvidence, decodeEvidencePart, encodeEvidence, splitEvidence } from '../ledger/evidence.js';
 import { decodeRecord, encodeRecord } from '../ledger/records.js';
+import { decode, encode } from './codec.js';
 import {
   askReply,
   assignMessage,
@@ -80,11 +81,27 @@ describe('a message comes back as it was sent', () => {
         sequence: count,
         record: fc.uint8Array(),
         repeats: count,
+        validation: count,
         digest: fc.boolean(),
       }),
     );
   });
-  it('assign', () => comesBack(assignMessage, fc.record({ ...key, repeats: count, ranges })));
+  it('assign', () =>
+    comesBack(assignMessage, fc.record({ ...key, repeats: count, validation: count, ranges })));
+  it('round and assign, whose version says whether there is a validation', () => {
+    const version = (bytes: Uint8Array): unknown => decode(bytes, 'message')['v'];
+    const assign = { ...round, repeats: 1, ranges: [[0, 4]] as const };
+    const whole = { ...round, plan: 1, sequence: 9, record: parent, repeats: 1, digest: true };
+    for (const [validation, v] of [
+      [0, 1],
+      [8, 2],
+    ] as const) {
+      assert.equal(version(assignMessage.encode({ ...assign, validation })), v);
+      assert.equal(version(roundMessage.encode({ ...whole, validation })), v);
+    }
+    const map = decode(roundMessage.encode({ ...whole, validation: 8 }), 'message');
+    assert.throws(() => roundMessage.decode(encode({ ...map, v: 1 })), { code: 'SC_MESSAGE_INVALID' });
+  });
   it('plan', () => {
     const shares = fc
       .array(fc.integer({ min: 0, max: 65536 }), { maxLength: 20 })
@@ -165,12 +182,20 @@ const DECODERS: readonly (readonly [string, (bytes: Uint8Array) => unknown, Uint
   [
     'round',
     (b) => roundMessage.decode(b),
-    roundMessage.encode({ ...round, plan: 1, sequence: 9, record: parent, repeats: 1, digest: true }),
+    roundMessage.encode({
+      ...round,
+      plan: 1,
+      sequence: 9,
+      record: parent,
+      repeats: 1,
+      validation: 0,
+      digest: true,
+    }),
   ],
   [
     'assign',
     (b) => assignMessage.decode(b),
-    assignMessage.encode({ ...round, repeats: 1, ranges: [[0, 4]] }),
+    assignMessage.encode({ ...round, repeats: 1, validation: 0, ranges: [[0, 4]] }),
   ],
   [
     'result',
@@ -213,7 +238,7 @@ const DECODERS: readonly (readonly [string, (bytes: Uint8Array) => unknown, Uint
         rate: 1,
         auxiliary: Float64Array.of(1),
       },
-      fitness: { centre: 1, best: 1, mean: 1, deviation: 0, failed: 0, ties: 0 },
+      fitness: { centre: 1, best: 1, mean: 1, deviation: 0, failed: 0, ties: 0, validation: null },
       evidence: parent,
       digest: null,
     }),

@@ -4,7 +4,9 @@
 import { Reader, bytesOf, decode, encode, float32s, float64s, invalid, show } from './codec.js';
 
 export const WIRE_VERSION = 1;
-/** Units (members, then centre or held-out repeats) in one round at most. */
+/** Of rounds and assignments with a validation: a worker of wire 1 would share the units out differently, so it drops them. */
+const VALIDATION_VERSION = 2;
+/** Units (members, centre or held-out repeats, validation) in one round at most. */
 export const MAX_UNITS = 2 ** 20;
 const MAX_WORKERS = 4096;
 const MAX_STEP = 2 ** 32 - 1;
@@ -36,6 +38,8 @@ export interface RoundMessage extends RoundKey {
   readonly record: Uint8Array;
   /** Repeats of the centre (phase 0; 0 when not due) or held-out repeats (phase 1). */
   readonly repeats: number;
+  /** Parts of the validation; 0 when not due. */
+  readonly validation: number;
   /** Workers report the digest of the state at `step` with their results. */
   readonly digest: boolean;
 }
@@ -45,6 +49,7 @@ export type Ranges = readonly (readonly [number, number])[];
 
 export interface AssignMessage extends RoundKey {
   readonly repeats: number;
+  readonly validation: number;
   readonly ranges: Ranges;
 }
 
@@ -75,10 +80,33 @@ function key(r: Reader): RoundKey {
 
 function open(bytes: Uint8Array, what: string): Reader {
   const r = new Reader(decode(bytes, what), what);
-  const version = r.integer('v', 0, 1e6);
-  if (version !== WIRE_VERSION)
-    throw invalid(what, `is of version ${version}, this program speaks ${WIRE_VERSION}`);
+  checkVersion(r, what, WIRE_VERSION);
   return r;
+}
+
+function checkVersion(r: Reader, what: string, wanted: number): void {
+  const version = r.integer('v', 0, 1e6);
+  if (version !== wanted) throw invalid(what, `is of version ${version}, this program speaks ${wanted}`);
+}
+
+/** A message that may hold a validation, whose version says whether it does. */
+function openWithValidation(
+  bytes: Uint8Array,
+  what: string,
+): { readonly r: Reader; readonly validation: number } {
+  const r = new Reader(decode(bytes, what), what);
+  const validation = r.optional('validation', (x, f) => x.integer(f, 1, MAX_UNITS)) ?? 0;
+  checkVersion(r, what, versionFor(validation));
+  return { r, validation };
+}
+
+/** Absent when none is due, which is most rounds. */
+function validationFields(validation: number): { readonly validation?: number } {
+  return validation === 0 ? {} : { validation };
+}
+
+function versionFor(validation: number): number {
+  return validation === 0 ? WIRE_VERSION : VALIDATION_VERSION;
 }
 
 function flat(ranges: Ranges): number[] {
@@ -140,7 +168,7 @@ export const planMessage = {
 export const roundMessage = {
   encode: (m: RoundMessage): Uint8Array =>
     encode({
-      v: WIRE_VERSION,
+      v: versionFor(m.validation),
       epoch: m.epoch,
       step: m.step,
       phase: m.phase,
@@ -149,16 +177,18 @@ export const roundMessage = {
       sequence: m.sequence,
       record: m.record,
       repeats: m.repeats,
+      ...validationFields(m.validation),
       digest: m.digest,
     }),
   decode(bytes: Uint8Array): RoundMessage {
-    const r = open(bytes, 'round message');
+    const { r, validation } = openWithValidation(bytes, 'round message');
     return {
       ...key(r),
       plan: r.integer('plan', 0, MAX_EPOCH),
       sequence: r.integer('sequence', 0, MAX_EPOCH),
       record: r.bytes('record'),
       repeats: r.integer('repeats', 0, MAX_UNITS),
+      validation,
       digest: r.boolean('digest'),
     };
   },
@@ -167,19 +197,21 @@ export const roundMessage = {
 export const assignMessage = {
   encode: (m: AssignMessage): Uint8Array =>
     encode({
-      v: WIRE_VERSION,
+      v: versionFor(m.validation),
       epoch: m.epoch,
       step: m.step,
       phase: m.phase,
       parent: m.parent,
       repeats: m.repeats,
+      ...validationFields(m.validation),
       ranges: flat(m.ranges),
     }),
   decode(bytes: Uint8Array): AssignMessage {
-    const r = open(bytes, 'assign message');
+    const { r, validation } = openWithValidation(bytes, 'assign message');
     return {
       ...key(r),
       repeats: r.integer('repeats', 0, MAX_UNITS),
+      validation,
       ranges: readRanges(r, 'assign message'),
     };
   },

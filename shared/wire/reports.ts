@@ -67,6 +67,11 @@ export const progressSchema = z.object({
     mean: nullableNumber,
     deviation: nullableNumber,
   }),
+  /** The objective's own figure of data that training never sees, and the step it is of; null where it has none. */
+  validation: z
+    .object({ metric: z.string(), value: nullableNumber, step: nullableNumber })
+    .nullable()
+    .default(null),
   evaluationsPerSecond: z.number(),
   workers: z.number(),
   bytesPerStep: z.number(),
@@ -100,6 +105,8 @@ export const resultSchema = z.object({
   steps: z.number(),
   evaluations: z.number(),
   fitness: z.object({ centre: nullableNumber, best: nullableNumber, mean: nullableNumber }),
+  /** Of the final state; absent where the objective declares none. */
+  validation: z.object({ metric: z.string(), value: nullableNumber }).optional(),
   digest: z.string().nullable(),
   wallSeconds: z.number(),
   bytesDown: z.number(),
@@ -118,6 +125,7 @@ export const jobSummarySchema = z.object({
   evaluations: z.number(),
   centre: nullableNumber,
   best: nullableNumber,
+  validation: z.object({ metric: z.string(), value: nullableNumber }).nullable().default(null),
   workers: z.number(),
   /** Why it does not run. */
   reason: z.string().nullable(),

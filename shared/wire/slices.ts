@@ -1,5 +1,5 @@
 // Who evaluates what in a round: units are the members of a step (in groups that share a direction) followed by the
-// repeats of the centre. Coordinator and workers compute the same slices from the plan, so no list crosses the wire.
+// repeats of the centre and the parts of the validation. Coordinator and workers compute the same slices from the plan, so no list crosses the wire.
 import type { PlanMessage } from './messages.js';
 
 export interface UnitLayout {
@@ -9,10 +9,12 @@ export interface UnitLayout {
   readonly group: number;
   /** Centre or held-out repeats after the members. */
   readonly repeats: number;
+  /** Parts of the validation after these; 0 when none is due. */
+  readonly validation: number;
 }
 
 export function unitCount(layout: UnitLayout): number {
-  return layout.members + layout.repeats;
+  return layout.members + layout.repeats + layout.validation;
 }
 
 /** The unit at which cumulative `share` (in 1/65,536) ends. */

@@ -49,6 +49,7 @@ async function measure(folder: string, dimension: number, variant: (typeof VARIA
     step: 0,
     member,
     point: 'member',
+    part: null,
     statistics: new Float64Array(0),
     wantsAuxiliary: false,
   }));

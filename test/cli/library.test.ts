@@ -71,6 +71,33 @@ void describe('minimize', () => {
     assert.equal(now.ledger.length, 22);
   };
 
+  void it('measures the validation of an objective apart from its fitness, and at the end', async () => {
+    const told: (number | null)[] = [];
+    const objective = defineObjective({
+      name: 'validated',
+      direction: 'minimize',
+      parameters: () => ({ x: { shape: [2] } }),
+      evaluate: ({ x }, { part, point }) =>
+        point === 'validation' && part !== null
+          ? 10 * part.index + (x[0] ?? 0)
+          : x.reduce((sum, v) => sum + (v - 1) ** 2, 0),
+      validation: { metric: 'shift', direction: 'minimize', parts: () => 3 },
+    });
+    const result = await minimize(objective, {
+      method: METHOD,
+      stop: { steps: 5 },
+      evaluation: { validateEvery: 2 },
+      onProgress: ({ validation }) => told.push(validation?.value ?? null),
+    });
+    // The mean of 0, 10 and 20 and the parameter, 0 at first; steps 1 and 3 measure nothing new.
+    assert.equal(told[0], 10);
+    assert.deepEqual([told[1], told[3]], [told[0], told[2]]);
+    assert.equal(result.evaluations, 5 * METHOD.population);
+    assert.equal(result.validation?.metric, 'shift');
+    const x = result.parameters['x'][0] ?? Number.NaN;
+    assert.ok(Math.abs((result.validation.value ?? 0) - (10 + x)) < 1e-12);
+  });
+
   void it('tells progress, and stops after the step when its signal is aborted', async () => {
     const controller = new AbortController();
     const seen: number[] = [];

@@ -137,7 +137,7 @@ void describe('seedcast run', () => {
   void it('writes one row a step as CSV and JSON lines, and the centre of row t is the value of state t', async () => {
     const csv = await offline('history', 'one');
     const rows = csv.stdout.trim().split('\n');
-    assert.equal(rows[0], 'step,time,evaluations,centre,best,mean,deviation,failed');
+    assert.equal(rows[0], 'step,time,evaluations,centre,best,mean,deviation,failed,validation');
     assert.equal(rows.length, 61);
     const lines = jsonLines((await offline('history', 'one', '--format', 'jsonl')).stdout);
     assert.deepEqual([lines.length, lines[59]?.['evaluations']], [60, 960]);

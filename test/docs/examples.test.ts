@@ -48,6 +48,7 @@ async function valueOf(file: string, x: Float32Array): Promise<number> {
       step: 0,
       member: 0,
       point: 'member',
+      part: null,
       statistics: new Float64Array(0),
       wantsAuxiliary: false,
     } as const;

@@ -27,6 +27,7 @@ const round = roundMessage.encode({
   sequence: 1,
   record: new Uint8Array(1),
   repeats: 1,
+  validation: 3,
   digest: false,
 });
 const roundKey = ['v', 'epoch', 'step', 'phase', 'parent'];
@@ -104,7 +105,7 @@ describe('docs/protocol.md', () => {
   });
 
   it('names every field of an assignment and of a result', () => {
-    const assign = keysOf(assignMessage.encode({ ...key, repeats: 0, ranges: [[0, 1]] }));
+    const assign = keysOf(assignMessage.encode({ ...key, repeats: 0, validation: 3, ranges: [[0, 1]] }));
     assert.deepEqual([...roundKey, ...firstColumn('assign')], assign);
     const result = resultMessage.encode(
       {
@@ -160,6 +161,7 @@ describe('docs/protocol.md', () => {
       stoppedBy: 'steps',
       reason: null,
       centre: null,
+      validation: 0.5,
       digest: null,
     } as const;
     const records: readonly LedgerRecord[] = [
@@ -186,7 +188,7 @@ describe('docs/protocol.md', () => {
         kind: 'step',
         step: 0,
         update: { coefficients: Int16Array.of(1), exponent: 0, scale: 1, rate: 1, auxiliary: null },
-        fitness: { centre: null, best: 1, mean: 1, deviation: 0, failed: 0, ties: 0 },
+        fitness: { centre: null, best: 1, mean: 1, deviation: 0, failed: 0, ties: 0, validation: 0.5 },
         evidence: null,
         digest: null,
       },

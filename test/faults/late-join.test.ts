@@ -107,7 +107,7 @@ async function writeJob(
       parent: recordHash(bytes),
       step,
       update: { ...update, auxiliary: null },
-      fitness: { centre: null, best: 1, mean: 1, deviation: 0, failed: 0, ties },
+      fitness: { centre: null, best: 1, mean: 1, deviation: 0, failed: 0, ties, validation: null },
       evidence: null,
       digest: null,
     });

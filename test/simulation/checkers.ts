@@ -11,6 +11,7 @@ import {
   type ChainEntry,
   type State,
   type StepContent,
+  centreOf,
   contentOf,
   finalLayout,
   hex,
@@ -18,6 +19,7 @@ import {
   rankCoefficients,
   referenceOf,
   stepLayout,
+  validationOf,
 } from './model.js';
 import type { Scenario } from './scenario.js';
 import type { World } from './world.js';
@@ -327,7 +329,7 @@ class Check {
             );
           if (byFitness && !tainted) {
             const layout = stepLayout(this.scenario.job, steps);
-            const centre = state === undefined ? null : meanOf(state.values(layout).subarray(layout.members));
+            const centre = state === undefined ? null : meanOf(centreOf(state.values(layout), layout));
             if (
               centre === null ||
               stop.fitness === null ||
@@ -336,7 +338,14 @@ class Check {
               this.say('end', `succeeded by fitness, the centre has ${String(centre)}`);
           }
           if (state === undefined || tainted) break;
-          const centre = meanOf(state.values(finalLayout(this.scenario.job)));
+          const layout = finalLayout(this.scenario.job);
+          const centre = meanOf(centreOf(state.values(layout), layout));
+          const validation = validationOf(state.values(layout), layout);
+          if (control.validation !== validation)
+            this.say(
+              'end',
+              `the final validation is ${String(control.validation)}, the objective gives ${String(validation)}`,
+            );
           if (control.centre !== centre)
             this.say(
               'end',
@@ -410,6 +419,7 @@ function sameContent(record: StepRecord, content: StepContent): boolean {
     a.rate === b.rate &&
     (a.auxiliary?.join() ?? '') === (b.auxiliary?.join() ?? '') &&
     record.fitness.centre === content.centre &&
+    record.fitness.validation === content.validation &&
     record.fitness.failed === content.failed
   );
 }

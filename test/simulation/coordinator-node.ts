@@ -297,8 +297,16 @@ export class CoordinatorNode {
         const round = core.openRound;
         const worker = this.workers.get(effect.worker);
         if (round === null || worker === undefined) return;
-        const { epoch, step, phase, parent, repeats } = round;
-        const bytes = assignMessage.encode({ epoch, step, phase, parent, repeats, ranges: effect.ranges });
+        const { epoch, step, phase, parent, repeats, validation } = round;
+        const bytes = assignMessage.encode({
+          epoch,
+          step,
+          phase,
+          parent,
+          repeats,
+          validation,
+          ranges: effect.ranges,
+        });
         world.deliver('assign', () => worker.onAssign(bytes));
         return;
       }

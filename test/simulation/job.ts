@@ -48,6 +48,9 @@ export function simulatedJob(variant: number): SimulatedJob {
     weightDecay: random.chance(0.3) ? 0.01 : 0,
   };
   const method = lowRank(variant, es, tensors);
+  const validated = new Random(variant + 9000);
+  const parts = validated.chance(0.35) ? validated.integer(1, 3) : 0;
+  const validateEvery = validated.pick([undefined, 0, 1, 2]);
   const spec: JobSpec = {
     seed: `simulated ${variant}`,
     method,
@@ -60,7 +63,12 @@ export function simulatedJob(variant: number): SimulatedJob {
       wallClock: null,
       plateau: random.chance(0.15) ? { steps: 2, minDelta: 0.01 } : null,
     },
-    evaluation: { every: random.integer(1, 3), repeats: random.integer(1, 2), final: random.integer(1, 3) },
+    evaluation: {
+      every: random.integer(1, 3),
+      repeats: random.integer(1, 2),
+      final: random.integer(1, 3),
+      ...(validateEvery === undefined ? {} : { validateEvery }),
+    },
     onFailure: random.pick(['worst', 'worst', 'skip', 'fail']),
     ledger: { evidence: random.chance(0.85) ? 'all' : 'none', digestEvery: random.pick([1, 2, 100]) },
     scalars: 'float64',
@@ -80,6 +88,7 @@ export function simulatedJob(variant: number): SimulatedJob {
       auxiliary: random.chance(0.4) ? { length: 2, every: random.pick([1, 2]) } : null,
       seeds: random.pick(['per-direction', 'per-member', 'per-step']),
       code: CODE,
+      ...(parts === 0 ? {} : { validation: { metric: 'accuracy', direction: 'maximize', parts } }),
     },
     init: null,
     method: { name: method.name, version: methodNamed(method.name).version },
@@ -154,13 +163,27 @@ export function evaluateUnit(
   if (failure === 'throws') return { error: `no value for unit ${unit}` };
   if (failure !== null) return { value: failure, auxiliary: null };
   replica.parametersOf(step, layout, unit, arrays);
-  const { seed, statistics, wantsAuxiliary } = replica.contextOf(step, layout, unit);
+  const { seed, statistics, wantsAuxiliary, point, part } = replica.contextOf(step, layout, unit);
+  // A figure that has nothing of the fitness: where it got mixed in, it shows.
+  if (point === 'validation') return { value: accuracyOf(arrays, seed, part), auxiliary: null };
   let value = 0.05 * (seed / 2 ** 32);
   arrays.forEach((array, t) => {
     array.forEach((x, i) => (value += (x - 0.3 * (t + i)) * (x - 0.3 * (t + i))));
   });
   if (statistics.length > 0) value += 1e-3 * (statistics[1] ?? 0);
   return { value, auxiliary: wantsAuxiliary ? Float64Array.of(1, value / 8) : null };
+}
+
+/** In (0, 1], differing by part and by the part's seed. */
+function accuracyOf(
+  arrays: readonly TensorArray[],
+  seed: number,
+  part: { readonly index: number; readonly count: number } | null,
+): number {
+  if (part === null) return Number.NaN;
+  let size = 0;
+  for (const array of arrays) for (const x of array) size += x * x;
+  return 1 / (1 + size + (part.index + 1) / part.count + seed / 2 ** 32);
 }
 
 function failureOf(job: SimulatedJob, step: number, held: boolean, unit: number): 'throws' | number | null {

@@ -101,10 +101,10 @@ export class State {
 
   /** Pure values of all units, NaN where the unit fails (or is not finite). */
   values(layout: UnitLayout): Float64Array {
-    const key = `${layout.members} ${layout.repeats}`;
+    const key = `${layout.members} ${layout.repeats} ${layout.validation}`;
     const known = this.cache.get(key);
     if (known !== undefined) return known;
-    const values = new Float64Array(layout.members + layout.repeats);
+    const values = new Float64Array(layout.members + layout.repeats + layout.validation);
     for (let unit = 0; unit < values.length; unit++) {
       const replica = new Replica(this.job.genesis);
       replica.restore(this.step, this.bytes);
@@ -148,15 +148,33 @@ export function stepLayout(job: SimulatedJob, step: number): UnitLayout {
   const { spec } = job.genesis;
   const { antithetic, population } = spec.method;
   const repeats = step % spec.evaluation.every === 0 ? spec.evaluation.repeats : 0;
-  return { members: population, group: antithetic ? 2 : 1, repeats };
+  const every = spec.evaluation.validateEvery ?? 10;
+  const validation = every !== 0 && step % every === 0 ? partsOf(job) : 0;
+  return { members: population, group: antithetic ? 2 : 1, repeats, validation };
 }
 
 export function finalLayout(job: SimulatedJob): UnitLayout {
-  return { members: 0, group: 1, repeats: job.genesis.spec.evaluation.final };
+  return { members: 0, group: 1, repeats: job.genesis.spec.evaluation.final, validation: partsOf(job) };
+}
+
+function partsOf(job: SimulatedJob): number {
+  return job.genesis.objective.validation?.parts ?? 0;
+}
+
+/** The values of the centre's (or held-out) repeats of a layout. */
+export function centreOf(values: Float64Array, { members, repeats }: UnitLayout): Float64Array {
+  return values.subarray(members, members + repeats);
+}
+
+/** Mean of the validation's parts; null where there are none, or one has no value. */
+export function validationOf(values: Float64Array, { members, repeats }: UnitLayout): number | null {
+  const parts = values.subarray(members + repeats);
+  return parts.some((v) => Number.isNaN(v)) ? null : meanOf(parts);
 }
 
 export type StepContent = Pick<StepRecord, 'update'> & {
   readonly centre: number | null;
+  readonly validation: number | null;
   readonly failed: number;
 };
 
@@ -173,7 +191,8 @@ export function contentOf(job: SimulatedJob, state: State, values: Float64Array)
   const { update } = methodNamed(spec.method.name).reduce(spec, state.step, fitness, failed);
   return {
     update: { ...update, auxiliary: state.statistics(layout, values) },
-    centre: meanOf(values.subarray(layout.members)),
+    centre: meanOf(centreOf(values, layout)),
+    validation: validationOf(values, layout),
     failed: failures,
   };
 }

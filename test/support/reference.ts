@@ -9,7 +9,7 @@ import { Replica } from '../../worker/replica/replica.js';
 export function referenceDigest(genesis: Genesis, steps: number, value: (x: TensorArray) => number): string {
   const { spec, objective } = genesis;
   const method = methodNamed(spec.method.name);
-  const layout = { ...method.layout(spec), repeats: 0 };
+  const layout = { ...method.layout(spec), repeats: 0, validation: 0 };
   const sign = objective.direction === 'minimize' ? -1 : 1;
   const replica = new Replica(genesis);
   replica.initialise();

@@ -10,7 +10,7 @@ import { WorkerJobCore, type WorkerJobEffect } from './job.js';
 
 const genesis = encodeRecord(exampleGenesis());
 const update = { coefficients: Int16Array.of(1, -1), exponent: 0, scale: 1, rate: 1, auxiliary: null };
-const fitness = { centre: 2, best: 1, mean: 3, deviation: 1, failed: 0, ties: 0 };
+const fitness = { centre: 2, best: 1, mean: 3, deviation: 1, failed: 0, ties: 0, validation: null };
 
 function stepRecord(step: number, parent: Uint8Array, epoch = 1): Uint8Array {
   const base = { kind: 'step' as const, epoch, parent, step, update, fitness };
@@ -31,6 +31,7 @@ function round(step: number, record: Uint8Array, changes: Partial<RoundMessage> 
     sequence: step + 1,
     record,
     repeats: 1,
+    validation: 0,
     digest: false,
     ...changes,
   };

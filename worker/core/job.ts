@@ -3,7 +3,7 @@
 // connection. The host carries out `apply` and `evaluate` strictly in the order given.
 import { type LedgerView, fold } from '../../shared/ledger/fold.js';
 import { type StepUpdate, recordHash } from '../../shared/ledger/records.js';
-import { methodNamed } from '../../shared/methods/registry.js';
+import { roundLayout } from '../../shared/methods/round-layout.js';
 import { sameBytes } from '../../shared/wire/codec.js';
 import type {
   AssignMessage,
@@ -322,11 +322,7 @@ export class WorkerJobCore {
     if (this.view === null) return;
     const { spec } = this.view.genesis;
     this.heardAt = this.now;
-    const { repeats } = message;
-    const layout =
-      message.phase === 1
-        ? { members: 0, group: 1, repeats }
-        : { ...methodNamed(spec.method.name).layout(spec), repeats };
+    const layout = roundLayout(spec, message);
     this.round = {
       message,
       generation: ++this.generation,

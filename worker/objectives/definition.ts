@@ -3,6 +3,7 @@ import { SeedcastError } from '../../shared/errors.js';
 import { nearest } from '../../shared/job/nearest.js';
 import type { ObjectiveDefinition } from '../../shared/objectives/types.js';
 
+const METRIC = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
 export const OBJECTIVE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 const FUNCTIONS = [
@@ -19,7 +20,7 @@ const FUNCTIONS = [
   'generate',
   'summarize',
 ] as const;
-const KEYS: readonly string[] = ['name', 'direction', 'timeout', 'seeds', ...FUNCTIONS];
+const KEYS: readonly string[] = ['name', 'direction', 'timeout', 'seeds', 'validation', ...FUNCTIONS];
 
 /** The exported value as a definition. Throws SC_OBJECTIVE_FILE naming the file, the field and the mend. */
 export function checkDefinition(value: unknown, file: string): ObjectiveDefinition {
@@ -67,7 +68,40 @@ export function checkDefinition(value: unknown, file: string): ObjectiveDefiniti
   if (seeds !== undefined && seeds !== 'per-step' && seeds !== 'per-direction' && seeds !== 'per-member') {
     throw fail(`seeds is ${shown(seeds)}`, 'give per-step, per-direction or per-member', 'seeds');
   }
+  const { validation } = given;
+  if (validation !== undefined) checkValidation(validation, fail);
   return value as ObjectiveDefinition;
+}
+
+function checkValidation(
+  value: unknown,
+  fail: (message: string, hint: string, field?: string) => SeedcastError,
+): void {
+  if (typeof value !== 'object' || value === null)
+    throw fail(
+      `the validation is ${shown(value)}`,
+      "give { metric: 'accuracy', direction: 'maximize', parts: (options) => 8 }",
+      'validation',
+    );
+  const { metric, direction, parts } = value as Readonly<Record<string, unknown>>;
+  if (typeof metric !== 'string' || !METRIC.test(metric))
+    throw fail(
+      `the validation's metric is ${shown(metric)}`,
+      'give a letter and up to 31 of A-Z a-z 0-9 _ -',
+      'validation.metric',
+    );
+  if (direction !== 'minimize' && direction !== 'maximize')
+    throw fail(
+      `the validation's direction is ${shown(direction)}`,
+      'give minimize or maximize',
+      'validation.direction',
+    );
+  if (typeof parts !== 'function')
+    throw fail(
+      `the validation's parts are ${shown(parts)}`,
+      'give a function of the options',
+      'validation.parts',
+    );
 }
 
 /** A short text for any value, for messages. */

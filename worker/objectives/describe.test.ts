@@ -99,6 +99,33 @@ describe('tensors', () => {
 });
 
 describe('a description', () => {
+  it('holds a validation only where there is one, with its parts counted from the options', async () => {
+    const described = (parts: unknown) =>
+      describeObjective(
+        {
+          definition: {
+            name: 'v',
+            direction: 'minimize',
+            parameters: () => ({ x: { shape: [1] } }),
+            evaluate: () => 0,
+            validation: { metric: 'accuracy', direction: 'maximize', parts: () => parts as number },
+          },
+          code: 'c',
+          source: null,
+        },
+        {},
+        'float32',
+      );
+    assert.deepEqual((await described(4)).validation, {
+      metric: 'accuracy',
+      direction: 'maximize',
+      parts: 4,
+    });
+    for (const parts of [0, 1.5, 65_537, '4', undefined]) {
+      await assert.rejects(described(parts), /the validation has .* parts/);
+    }
+  });
+
   it('holds completed options, compiled tensors, seeds, auxiliary and code', async () => {
     const sphere = (await loadObjectives([])).find(({ definition }) => definition.name === 'sphere');
     assert.ok(sphere);

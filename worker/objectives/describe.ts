@@ -42,6 +42,7 @@ export async function describeObjective(
     tensors,
     auxiliary: auxiliary === null ? null : compileAuxiliary(auxiliary, { objective: name, source }),
     seeds: definition.seeds ?? 'per-direction',
+    ...(await validationOf(loaded, complete)),
     code: files.length === 0 ? loaded.code : withFiles(loaded, files),
   };
 }
@@ -64,6 +65,25 @@ function checkPopulation(tensors: readonly CompiledTensor[], origin: Origin): vo
         'leave out low and high',
       );
   }
+}
+
+/** Part of the description only where the objective declares one. */
+async function validationOf(
+  { definition, source }: LoadedObjective,
+  options: ObjectiveOptions,
+): Promise<Pick<ObjectiveDescription, 'validation'>> {
+  const { name, validation } = definition;
+  if (validation === undefined) return {};
+  const { metric, direction } = validation;
+  const parts = await refusing(name, () => validation.parts(options));
+  if (!Number.isInteger(parts) || parts < 1 || parts > 65_536)
+    throw fault(
+      { objective: name, source },
+      'validation.parts',
+      `the validation has ${shown(parts)} parts`,
+      'give an integer from 1 to 65536',
+    );
+  return { validation: { metric, direction, parts } };
 }
 
 function compileAuxiliary(

@@ -32,6 +32,7 @@ async function valuesOf(file: string, rows: readonly Record<string, TensorArray>
         step: 0,
         member,
         point: 'member',
+        part: null,
         statistics: new Float64Array(0),
         wantsAuxiliary: false,
       }) as const,
@@ -70,6 +71,17 @@ describe('the example objectives', () => {
     // Mean square of noise with deviation 0.05 over 100 samples: 0.0025, five standard errors are 0.0018.
     assert.ok(Math.abs(truth - 0.0025) < 0.0018, String(truth));
     assert.ok(silent > 0.2, String(silent));
+  });
+
+  it('in JavaScript: an integer network that says nothing has no margin, one that always says even has half of all', async () => {
+    const of = (bias: number, sign: number) => ({
+      w1: new Int8Array(64),
+      b1: new Int8Array(16).fill(bias),
+      w2: new Int8Array(16).fill(sign),
+    });
+    // A bias of 127 gives 63 in each of 16 units, 16·63·w2/64 out: −16 wins eight words by 16 and loses eight by 252.
+    const [silent, even] = await valuesOf('parity.js', [of(0, 5), of(127, -16)]);
+    assert.deepEqual([silent, even], [0, 8 * 16 - 8 * 252]);
   });
 
   it('in TypeScript: equal feeds give the −13 dB side lobe of a uniform line, a cosine taper its own', async (t) => {

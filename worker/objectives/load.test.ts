@@ -116,6 +116,11 @@ describe('loading objectives', () => {
         /the direction is "up"/,
       ],
       [
+        'bad/validation.mjs',
+        `export default { ...${OBJECTIVE('f')}, validation: { metric: 'a b', direction: 'maximize', parts: () => 1 } };`,
+        /the validation's metric is "a b"/,
+      ],
+      [
         'bad/nothing.mjs',
         `export default { name: 'f', direction: 'minimize', parameters: () => ({}) };`,
         /neither `evaluate`/,

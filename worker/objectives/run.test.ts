@@ -37,6 +37,7 @@ function request(value: number, member: number): EvaluationRequest {
     step: 5,
     member,
     point: 'member',
+    part: null,
     statistics: new Float64Array(2),
     wantsAuxiliary: member === 0,
   };

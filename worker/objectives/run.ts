@@ -24,6 +24,7 @@ export interface EvaluationRequest {
   readonly step: number;
   readonly member: number | null;
   readonly point: Point;
+  readonly part: EvaluationContext['part'];
   readonly statistics: Float64Array;
   readonly wantsAuxiliary: boolean;
 }
@@ -241,12 +242,13 @@ export class ObjectiveRunner {
   }
 
   #context(request: EvaluationRequest, signal: AbortSignal): EvaluationContext {
-    const { seed, step, member, point, statistics, wantsAuxiliary } = request;
+    const { seed, step, member, point, part, statistics, wantsAuxiliary } = request;
     return {
       seed,
       step,
       member,
       point,
+      part,
       signal,
       options: this.#description.options,
       log: this.#ports.log,

@@ -14,7 +14,7 @@ const genesis = exampleGenesis({
     auxiliary: { length: 2, every: 1 },
   },
 });
-const layout = { members: 4, group: 2, repeats: 2 };
+const layout = { members: 4, group: 2, repeats: 2, validation: 0 };
 
 function updateOf(step: number): StepUpdate {
   return {
@@ -68,7 +68,7 @@ describe('a replica', () => {
     const seed = (unit: number, where = layout): number => replica.contextOf(0, where, unit).seed;
     assert.equal(seed(0), seed(1));
     assert.equal(seed(2), seed(3));
-    const held = { members: 0, group: 1, repeats: 2 };
+    const held = { members: 0, group: 1, repeats: 2, validation: 0 };
     const all = [seed(0), seed(2), seed(4), seed(5), seed(0, held), seed(1, held)];
     assert.equal(new Set(all).size, all.length);
     assert.deepEqual(
@@ -77,6 +77,28 @@ describe('a replica', () => {
     );
     assert.equal(replica.contextOf(0, layout, 4).member, null);
     assert.equal(replica.contextOf(0, held, 1).point, 'held-out');
+  });
+
+  it('evaluates each part of the validation at the centre, with one seed at every step', () => {
+    const replica = at(2);
+    const validated = { ...layout, validation: 3 };
+    const parts = [6, 7, 8].map((unit) => replica.contextOf(2, validated, unit));
+    assert.deepEqual(
+      parts.map(({ point, part, member }) => [point, part, member]),
+      [0, 1, 2].map((index) => ['validation', { index, count: 3 }, null]),
+    );
+    const again = [2, 3, 4].map(
+      (unit) => replica.contextOf(0, { members: 0, group: 1, repeats: 2, validation: 3 }, unit).seed,
+    );
+    assert.deepEqual(
+      parts.map(({ seed }) => seed),
+      again,
+    );
+    const others = [0, 1, 2, 3, 4, 5].map((unit) => replica.contextOf(2, validated, unit).seed);
+    assert.equal(new Set([...again, ...others]).size, 3 + 4);
+    const out = replica.allocate();
+    replica.parametersOf(2, validated, 7, out);
+    assert.deepEqual(out, replica.memory.parameters(2));
   });
 
   it('differs in its digest by any one flipped bit', () => {

@@ -9,7 +9,7 @@ import { type Method, type MethodContext, type Scratch, createScratch } from '..
 import { methodNamed } from '../../shared/methods/registry.js';
 import { shapeOf } from '../../shared/methods/shape.js';
 import type { PopulationSource, PopulationTensor } from '../../shared/objectives/engine.js';
-import type { TensorArray } from '../../shared/objectives/types.js';
+import type { Point, TensorArray } from '../../shared/objectives/types.js';
 import { deriveKey } from '../../shared/random/key.js';
 import { evaluationSeed } from '../../shared/random/noise.js';
 import { applyBounds } from '../../shared/tensors/bounds.js';
@@ -17,9 +17,11 @@ import { initialValues } from '../../shared/tensors/init.js';
 import { bytesOf } from '../../shared/wire/codec.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
 
-/** Directions of the evaluation seeds that no member has: centre repeats and held-out repeats. */
+/** Directions of the evaluation seeds that no member has: centre repeats, held-out repeats and validation. */
 const CENTRE = 2 ** 31;
 const HELD_OUT = 2 ** 31 + 2 ** 30;
+/** Parts of the validation: the same at every step, so that its curve compares like with like. */
+const VALIDATION = 2 ** 30;
 
 /** Replicas opened by this thread: a part of what tells an engine that weights are other weights. */
 let opened = 0;
@@ -29,7 +31,8 @@ export interface UnitContext {
   readonly seed: number;
   readonly step: number;
   readonly member: number | null;
-  readonly point: 'member' | 'centre' | 'held-out';
+  readonly point: Point;
+  readonly part: { readonly index: number; readonly count: number } | null;
   readonly statistics: Float64Array;
   readonly wantsAuxiliary: boolean;
 }
@@ -172,6 +175,8 @@ export class Replica {
 
   contextOf(step: number, layout: UnitLayout, unit: number): UnitContext {
     const { objective } = this.genesis;
+    const index = unit - layout.members - layout.repeats;
+    if (index >= 0) return this.partOf(step, index, layout.validation);
     const isMember = unit < layout.members;
     const point = isMember ? 'member' : layout.members > 0 ? 'centre' : 'held-out';
     const direction = isMember
@@ -186,8 +191,21 @@ export class Replica {
       step,
       member: isMember ? unit : null,
       point,
+      part: null,
       statistics: this.memory.statistics(step),
       wantsAuxiliary: isMember && objective.auxiliary !== null && unit % objective.auxiliary.every === 0,
+    };
+  }
+
+  private partOf(step: number, index: number, count: number): UnitContext {
+    return {
+      seed: evaluationSeed(this.context.key, 0, VALIDATION + index),
+      step,
+      member: null,
+      point: 'validation',
+      part: { index, count },
+      statistics: this.memory.statistics(step),
+      wantsAuxiliary: false,
     };
   }
 
@@ -200,7 +218,7 @@ export class Replica {
   /** Parameters of state(step) in the user's units, by tensor name: what `pull` writes. */
   exported(step: number): Map<string, TensorArray> {
     const arrays = this.allocate();
-    this.parametersOf(step, { members: 0, group: 1, repeats: 1 }, 0, arrays);
+    this.parametersOf(step, { members: 0, group: 1, repeats: 1, validation: 0 }, 0, arrays);
     return new Map(
       this.genesis.objective.tensors.flatMap((tensor, t) =>
         arrays[t] === undefined ? [] : [[tensor.name, arrays[t]]],

@@ -149,6 +149,7 @@ describe('timer', () => {
     step: 0,
     member: 0,
     point: 'member',
+    part: null,
     signal,
     options: {},
     log: () => undefined,

@@ -62,6 +62,7 @@ function request(x: Float32Array | Float64Array, member: number | null = 0): Eva
     step: 4,
     member,
     point: 'member',
+    part: null,
     statistics: new Float64Array(0),
     wantsAuxiliary: false,
   };

@@ -49,6 +49,7 @@ async function evaluate(
     step: 3,
     member,
     point,
+    part: null,
     signal: new AbortController().signal,
     options,
     log: () => undefined,

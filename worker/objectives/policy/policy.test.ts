@@ -37,6 +37,7 @@ async function evaluateOnce(
     step: 0,
     member: 0,
     point: 'member',
+    part: null,
     signal: new AbortController().signal,
     options: complete,
     log: () => undefined,
