@@ -4,6 +4,7 @@ import { SeedcastError } from '../../shared/errors.js';
 import { type LedgerView, fold, viewAt } from '../../shared/ledger/fold.js';
 import type { GenesisRecord } from '../../shared/ledger/records.js';
 import type { StoredTensor } from '../../shared/tensors/stored.js';
+import { accelerateReplicas } from '../../worker/native/accelerator.js';
 import { Replica } from '../../worker/replica/replica.js';
 import { startWeights } from '../../worker/replica/start-weights.js';
 import type { Pool } from '../connection.js';
@@ -32,6 +33,7 @@ export interface Rebuilt {
 export async function rebuild(pool: Pool, job: string, options: RebuildOptions): Promise<Rebuilt> {
   const { store } = pool;
   const { record, sequence, bytes } = await store.genesis(job);
+  accelerateReplicas();
   const replica = new Replica(record);
   const begun = fold(null, bytes, sequence);
   if (!begun.accepted) throw new SeedcastError('SC_LEDGER_CORRUPT', `job ${job}: ${begun.reason}`);

@@ -34,6 +34,7 @@ import { openEngine } from '../../worker/engines/providers.js';
 import { sha256 } from '../../worker/objectives/code-hash.js';
 import { describeObjective } from '../../worker/objectives/describe.js';
 import { type LoadedObjective, loadObjectives } from '../../worker/objectives/load.js';
+import { accelerateReplicas } from '../../worker/native/accelerator.js';
 import { Replica } from '../../worker/replica/replica.js';
 
 /** The one worker of a job in this process. */
@@ -213,6 +214,7 @@ class LocalRun {
     this.ledger.push(new Uint8Array(bytes));
     const folded = fold(null, bytes, 1);
     if (!folded.accepted) throw new SeedcastError('SC_INTERNAL', folded.reason);
+    accelerateReplicas();
     this.replica = new Replica(genesis);
     this.replica.initialise();
     this.population = objective.definition.evaluatePopulation !== undefined;

@@ -18,6 +18,7 @@ import {
 import { type Host, type Verb, action, examples } from '../host.js';
 import { chooseEngine } from '../../worker/engines/open.js';
 import { ENGINE_PROVIDERS } from '../../worker/engines/providers.js';
+import { nativeStatus } from '../../worker/native/addon.js';
 import { cacheFolder, locateServer, refuseWindows } from '../server/locate.js';
 
 interface Flags extends ConnectionFlags {
@@ -151,10 +152,18 @@ function memory(): Finding {
 }
 
 function noise(): Finding {
-  const forced =
-    process.env.SEEDCAST_KERNELS === undefined || process.env.SEEDCAST_KERNELS === ''
-      ? ''
-      : `, forced by SEEDCAST_KERNELS`;
+  const wish = process.env.SEEDCAST_KERNELS ?? '';
+  const forced = wish === '' ? '' : `, forced by SEEDCAST_KERNELS`;
+  const native = nativeStatus();
+  if (native.available && ['', 'native'].includes(wish))
+    return { grade: 'ok', what: 'kernels', found: `C++ addon (${native.simd})${forced}` };
+  if (wish === 'native' && !native.available)
+    return {
+      grade: 'fail',
+      what: 'kernels',
+      found: `SEEDCAST_KERNELS is native, but the addon cannot be used: ${native.reason}`,
+      mend: 'unset it, or install a C++ compiler and run `npm rebuild seedcast`',
+    };
   if (kernels.name === 'wasm') return { grade: 'ok', what: 'kernels', found: `WebAssembly SIMD${forced}` };
   return {
     grade: 'warn',

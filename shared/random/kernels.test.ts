@@ -109,6 +109,8 @@ test('SEEDCAST_KERNELS names the kernels, and a name that is none is refused', (
   assert.equal(chooseKernels('typescript').name, 'typescript');
   assert.equal(chooseKernels(undefined).name, 'wasm');
   assert.equal(chooseKernels('').name, 'wasm');
+  // The addon installs itself over whichever there are.
+  assert.equal(chooseKernels('native').name, 'wasm');
   assert.throws(
     () => chooseKernels('fast'),
     (e) => e instanceof SeedcastError && e.code === 'SC_USAGE' && e.message.includes("'fast'"),

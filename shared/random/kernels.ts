@@ -1,5 +1,6 @@
 // Which noise kernels this process uses, chosen once at load: compiled ones where the runtime has WebAssembly SIMD, plain
-// TypeScript elsewhere. Both give the same bits. SEEDCAST_KERNELS=typescript or wasm forces one; touches only that variable.
+// TypeScript elsewhere. Both give the same bits. SEEDCAST_KERNELS=typescript or wasm forces one; with `native` these
+// are what compiled code of a worker (shared/accelerator.ts) stands in for. Touches only that variable.
 import { SeedcastError } from '../errors.js';
 import { typescriptKernels, type Kernels } from './kernels-typescript.js';
 import { wasmKernels } from './kernels-wasm.js';
@@ -10,9 +11,9 @@ import { wasmKernels } from './kernels-wasm.js';
  */
 export function chooseKernels(wish: string | undefined): Kernels {
   if (wish === 'typescript') return typescriptKernels;
-  if (wish !== undefined && wish !== '' && wish !== 'wasm') {
+  if (wish !== undefined && !['', 'wasm', 'native'].includes(wish)) {
     throw new SeedcastError('SC_USAGE', `SEEDCAST_KERNELS is '${wish}'`, {
-      hint: 'set it to typescript or wasm, or unset it',
+      hint: 'set it to typescript, wasm or native, or unset it',
     });
   }
   const compiled = wasmKernels();

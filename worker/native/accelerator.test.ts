@@ -1,5 +1,6 @@
 // The addon as accelerator gives what the TypeScript gives, through the functions that replicas call.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { afterEach, test } from 'node:test';
 import { installAccelerator } from '../../shared/accelerator.js';
 import { adamStep, momentumStep, sgdStep } from '../../shared/arithmetic/optimizers.js';
@@ -46,3 +47,65 @@ test('what a replica computes is the same with the addon at every level', { skip
     assert.equal(asked, 7);
   }
 });
+
+const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+
+/** Digests after five steps of four jobs, in a process of its own: kernels are chosen when modules load. */
+const JOBS = `
+  import { exampleGenesis } from ${url('../../test/support/example-genesis.js')};
+  import { methodOptions } from ${url('../../shared/methods/options.js')};
+  import { accelerator } from ${url('../../shared/accelerator.js')};
+  import { Replica } from ${url('../replica/replica.js')};
+  import { accelerateReplicas } from ${url('./accelerator.js')};
+  accelerateReplicas();
+  const tensor = (name, shape, dtype) =>
+    ({ name, shape, size: shape.reduce((a, b) => a * b, 1), dtype, init: { kind: 'normal', scale: 10 }, bounds: null, sigma: 1 });
+  const adam = { name: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+  const momentum = { name: 'momentum', momentum: 0.9 };
+  const floats = [tensor('w', [37, 151], 'float32'), tensor('b', [301], 'float32')];
+  const digests = [
+    [{ name: 'es', population: 60, sigma: 0.1, learningRate: 0.1, optimizer: adam }, floats],
+    [{ name: 'es', population: 60, sigma: 0.1, learningRate: 0.1, optimizer: momentum, noise: 'rademacher' }, floats],
+    [{ name: 'eggroll', population: 60, sigma: 0.1, learningRate: 0.1, rank: 3, optimizer: adam }, floats],
+    [{ name: 'eggroll', population: 60, integer: {} }, [tensor('w', [65, 130], 'int8'), tensor('g', [130], 'int8')]],
+  ].map(([method, tensors]) => {
+    const genesis = exampleGenesis({ objective: { tensors } });
+    const replica = new Replica({ ...genesis, spec: { ...genesis.spec, method: methodOptions.parse(method) } });
+    const integer = tensors[0].dtype === 'int8';
+    replica.initialise(integer ? new Map(tensors.map(({ name, size }) => [name, new Int8Array(size)])) : undefined);
+    for (let step = 0; step < 5; step++) {
+      const coefficients = Int16Array.from({ length: 30 }, (_, k) => ((k * 7 + step) % 59) - 29);
+      const rate = integer ? 100 : 0.1;
+      replica.apply(step, { coefficients, exponent: -2, scale: 1 / 900, rate, auxiliary: null });
+    }
+    return replica.digest(5);
+  });
+  console.log([accelerator()?.name ?? 'none', ...digests].join());`;
+
+function digests(kernels: string): { readonly kernels: string; readonly digests: readonly string[] } {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', JOBS], {
+    encoding: 'utf8',
+    env: { ...process.env, SEEDCAST_KERNELS: kernels, SEEDCAST_SIMD: '' },
+  });
+  const [name = '', ...found] = stdout.trim().split(',');
+  assert.equal(found.length, 4, stderr);
+  return { kernels: name, digests: found };
+}
+
+test(
+  'replicas hold equal digests with TypeScript, WebAssembly and the addon: es, eggroll, integers',
+  { skip: SKIP },
+  () => {
+    const plain = digests('typescript');
+    assert.equal(plain.kernels, 'none');
+    assert.equal(new Set(plain.digests).size, 4);
+    const compiled = digests('wasm');
+    assert.equal(compiled.kernels, 'none');
+    assert.deepEqual(compiled.digests, plain.digests);
+    for (const wish of ['', 'native']) {
+      const native = digests(wish);
+      assert.match(native.kernels, /^native/);
+      assert.deepEqual(native.digests, plain.digests);
+    }
+  },
+);

@@ -1,6 +1,7 @@
 // The addon in the place of the TypeScript that replicas compute with: noise, exact sums and the float step, bit for bit the
-// same. Installed once a thread, on that thread alone, since the tiles of a replica are spread over threads already. Reads
-// SEEDCAST_KERNELS, which forces the other kernels; touches shared/accelerator.ts, nothing else.
+// same. Installed once a thread. Reads SEEDCAST_KERNELS, which forces these kernels or the others; touches
+// shared/accelerator.ts, nothing else.
+import { isMainThread } from 'node:worker_threads';
 import { type Accelerator, accelerator, installAccelerator } from '../../shared/accelerator.js';
 import { type Native, nativeStatus, openNative } from './addon.js';
 
@@ -37,9 +38,14 @@ export function nativeAccelerator(native: Native): Accelerator {
   };
 }
 
-/** Installs the addon for this thread's replicas, unless it is missing or SEEDCAST_KERNELS names other kernels. */
+/**
+ * Installs the addon for this thread's replicas, unless it is missing or SEEDCAST_KERNELS names other kernels. In a compute
+ * thread it works on that thread alone, since the tiles of a replica are spread over threads already; elsewhere on all cores.
+ * SEEDCAST_KERNELS = native insists: SC_PLATFORM where the addon is missing.
+ */
 export function accelerateReplicas(): void {
-  if (accelerator() !== null || (process.env.SEEDCAST_KERNELS ?? '') !== '' || !nativeStatus().available)
-    return;
-  installAccelerator(nativeAccelerator(openNative({ threads: 1 })));
+  const wish = process.env.SEEDCAST_KERNELS ?? '';
+  if (accelerator() !== null || !['', 'native'].includes(wish)) return;
+  if (wish === '' && !nativeStatus().available) return;
+  installAccelerator(nativeAccelerator(openNative(isMainThread ? {} : { threads: 1 })));
 }
