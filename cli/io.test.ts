@@ -81,6 +81,7 @@ void describe('what people read', () => {
     secondsLeft: 75,
     hints: [],
     waiting: null,
+    summary: null,
   };
 
   void it('has everything in the progress line, the important first', () => {

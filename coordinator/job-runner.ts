@@ -267,6 +267,8 @@ export class JobRunner {
     const { view } = this.core;
     const now = this.ports.clock.now();
     const { stop } = view;
+    const moves = view.status === 'running' && this.waiting === null;
+    if (!moves && view.status !== 'ended') this.meter.rest(view.steps, now);
     const speed = this.meter.speed(view.steps, now);
     const stepsLeft = Math.min(
       stop.steps === null ? Number.POSITIVE_INFINITY : stop.steps - view.steps,
@@ -292,7 +294,7 @@ export class JobRunner {
         deviation: view.last?.deviation ?? null,
       },
       validation: validationOf(view),
-      evaluationsPerSecond: speed.evaluationsPerSecond,
+      evaluationsPerSecond: moves || view.status === 'ended' ? speed.evaluationsPerSecond : 0,
       workers: this.core.status.workers,
       bytesPerStep:
         view.steps === 0
@@ -300,10 +302,10 @@ export class JobRunner {
           : Math.round((this.bytesDown + this.bytesUp) / Math.max(1, view.steps - this.meter.firstStep)),
       failedEvaluations: view.failed,
       secondsElapsed: this.core.elapsed(now) / 1000,
-      secondsLeft:
-        view.status !== 'running' || !Number.isFinite(secondsLeft) ? null : Math.max(0, secondsLeft),
+      secondsLeft: !moves || !Number.isFinite(secondsLeft) ? null : Math.max(0, secondsLeft),
       hints: hintsFor(view, this.meter, this.figures),
       waiting: this.waiting,
+      summary: this.figures.summary,
     };
   }
 

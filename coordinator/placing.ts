@@ -81,8 +81,8 @@ export class Placing {
     const { worker } = heartbeat;
     const untouched = this.fleet.notRebuilding(worker, this.options.clock.now());
     if (untouched.length > 0) this.rebuild(untouched, [worker]);
-    for (const [job, { ready, signal, relativeStep }] of Object.entries(heartbeat.jobs)) {
-      if (ready) this.table.get(job)?.runner?.figures.heard(signal, relativeStep);
+    for (const [job, status] of Object.entries(heartbeat.jobs)) {
+      if (status.ready) this.table.get(job)?.runner?.figures.heard(status);
     }
   }
 

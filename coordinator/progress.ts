@@ -1,5 +1,6 @@
 // Speeds for progress, and the hints that tell a user what to change. Pure.
 import type { LedgerView } from '../shared/ledger/fold.js';
+import type { Heartbeat } from '../shared/wire/reports.js';
 
 /** Weight halves over this many milliseconds. */
 const HALF_LIFE = 2000;
@@ -47,6 +48,13 @@ export class ProgressMeter {
     return this.rates;
   }
 
+  /** Time in which the job does not move is no part of its speed. */
+  rest(steps: number, now: number): void {
+    this.markAt = now;
+    this.markSteps = steps;
+    this.markEvaluations = this.evaluations;
+  }
+
   /** Consecutive observed steps in which most pairs tied. */
   tiedSteps(view: LedgerView): number {
     const { last, steps, genesis } = view;
@@ -57,16 +65,23 @@ export class ProgressMeter {
   }
 }
 
-/** Heartbeats that a figure is averaged over, and that must have come before it counts. */
+/** Steps that a figure is averaged over, and that must have been told of before it counts. */
 const FIGURE_MEMORY = 10;
 
 /** Running means of what workers report of recent updates. */
 export class Figures {
   private count = 0;
+  private lastStep = -1;
   signal: number | null = null;
   relativeStep: number | null = null;
+  /** What the objective itself says of the centre's fitness. */
+  summary: string | null = null;
 
-  heard(signal: number | null, relativeStep: number | null): void {
+  /** Of a worker that has done `step` steps. A step counts once, however many workers tell of it and however often. */
+  heard({ step, signal, relativeStep, summary }: Heartbeat['jobs'][string]): void {
+    if (step <= this.lastStep) return;
+    this.lastStep = step;
+    this.summary = summary ?? null;
     const blend = (mean: number | null, value: number | null): number | null =>
       value === null ? mean : mean === null ? value : mean + (value - mean) / FIGURE_MEMORY;
     this.signal = blend(this.signal, signal);

@@ -10,6 +10,7 @@ import { assignMessage, planMessage, resultMessage, roundMessage } from '../shar
 import type { Heartbeat } from '../shared/wire/reports.js';
 import { type EvaluationLimits, JobCompute } from './compute/host.js';
 import type { ThreadPool } from './compute/pool.js';
+import type { Figures } from './compute/protocol.js';
 import { WorkerJobCore, type WorkerJobEffect, type WorkerJobEvent } from './core/job.js';
 import { startWeights } from './replica/start-weights.js';
 import { SnapshotPacer } from './snapshot-pacer.js';
@@ -21,7 +22,7 @@ const AGAIN = 500;
 /** Milliseconds between two times that a replica is built again. */
 const REBUILD_AGAIN = 2000;
 
-const NO_FIGURES = { signal: null, relativeStep: null };
+const NO_FIGURES: Figures = { signal: null, relativeStep: null, summary: null };
 
 export interface SessionPorts {
   readonly bus: Bus;
@@ -51,7 +52,7 @@ export class JobSession {
   private markAt: number;
   private rate = 0;
   private snapshotting = false;
-  private figures: { readonly signal: number | null; readonly relativeStep: number | null } = NO_FIGURES;
+  private figures = NO_FIGURES;
   private figuresPending = false;
   /** The job's scalars are float32. */
   private single = false;
@@ -76,7 +77,7 @@ export class JobSession {
     if (!this.ready || this.figuresPending) return;
     this.figuresPending = true;
     this.compute
-      ?.figures()
+      ?.figures(this.core.head.view?.lastCentre ?? null)
       .then(
         (figures) => {
           this.figures = figures ?? NO_FIGURES;

@@ -1,11 +1,12 @@
 // What a person, or a program with --json, sees while a job runs: the live line, or a line every few seconds; events and
 // hints as they come.
-import type { JobEvent, Progress } from '../../shared/wire/reports.js';
+import { type JobEvent, type Progress, jobSummarySchema } from '../../shared/wire/reports.js';
 import type { Host } from '../host.js';
 import type { Pool } from '../connection.js';
 import { omit } from '../omit.js';
 import { progressLine } from '../show/progress-line.js';
 import { type Followed, followJob } from './follow.js';
+import { askLeader } from './leader.js';
 
 /** Milliseconds between lines where nothing can be redrawn. */
 const LINE_EVERY = 3000;
@@ -28,6 +29,7 @@ export async function watchJob(
 ): Promise<Followed> {
   const { io, clock } = host;
   const hints = new Set<string>();
+  const told = new Set<string>();
   // The first line after a second: before, there is nothing to say.
   let printedAt = clock.now() + FIRST_LINE - LINE_EVERY;
   let printedStep = -1;
@@ -50,6 +52,18 @@ export async function watchJob(
     printedStep = progress.step;
     io.message(progressLine(progress));
   };
+  // A job that waited before anybody watched has said why in an event that is past.
+  const stand = async (): Promise<void> => {
+    const answer = await askLeader(pool.bus, clock, pool.names.service.describe, { job }, 0);
+    const { state, reason } = jobSummarySchema.parse(answer['summary']);
+    if (reason === null || told.has(reason)) return;
+    if (options.json) io.json({ type: 'state', job, state, reason });
+    else io.message(`${state}: ${reason}`, 'warn');
+  };
+  const cancelStand = clock.after(FIRST_LINE, () => {
+    // Without a leader there is nothing to tell; the progress that stays away says it.
+    stand().catch(() => undefined);
+  });
   try {
     return await followJob(pool, clock, job, {
       signal: options.signal,
@@ -59,12 +73,14 @@ export async function watchJob(
         options.onProgress?.(progress);
       },
       onEvent: (event) => {
+        told.add(event.message);
         if (options.json) io.json(eventJson(event));
         else if (!QUIET_EVENTS.includes(event.type)) io.message(eventLine(event));
       },
       onConnection: (text) => io.message(text, 'warn'),
     });
   } finally {
+    cancelStand();
     io.redraw(null);
   }
 }

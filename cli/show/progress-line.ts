@@ -12,6 +12,7 @@ export function progressLine(progress: Progress, columns = Number.POSITIVE_INFIN
     ...(progress.waiting === null ? [] : [`waiting: ${progress.waiting}`]),
     `centre ${number(fitness.centre)}`,
     ...(validation === null ? [] : [`${validation.metric} ${number(validation.value)}`]),
+    ...(progress.summary === null ? [] : [progress.summary]),
     `best ${number(fitness.best)}`,
     `mean ${number(fitness.mean)}`,
     `${number(Math.round(progress.evaluationsPerSecond))} eval/s`,

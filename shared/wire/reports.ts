@@ -20,6 +20,9 @@ export function stateShown(state: JobState, reason: string | null): JobState {
   return state === 'running' && reason !== null ? 'pending' : state;
 }
 
+/** Characters of an objective's own summary that are told. */
+export const SUMMARY_LENGTH = 200;
+
 const nullableNumber = z.number().nullable();
 
 export const heartbeatSchema = z.object({
@@ -49,6 +52,8 @@ export const heartbeatSchema = z.object({
       relativeStep: nullableNumber,
       /** Why the worker cannot run the job; null when it can. */
       problem: z.string().nullable(),
+      /** What the objective's `summarize` says of the centre's fitness. */
+      summary: z.string().max(SUMMARY_LENGTH).nullable().optional(),
     }),
   ),
 });
@@ -81,6 +86,8 @@ export const progressSchema = z.object({
   hints: z.array(z.string()),
   /** Why nothing moves, when it does not. */
   waiting: z.string().nullable(),
+  /** What the objective itself says of the centre's fitness, of a recent step; null where it says nothing. */
+  summary: z.string().nullable().default(null),
 });
 export type Progress = z.infer<typeof progressSchema>;
 

@@ -71,6 +71,21 @@ void describe('seedcast up', () => {
     assert.match(other.stderr, /SC_JOB_EXISTS/);
   });
 
+  void it('says to who watches late why a job does not move', async () => {
+    writeFileSync(join(dir, 'absent.yaml'), JOB(10).replace('name: timer', 'name: absent'));
+    const job = await submit('absent.yaml');
+    const watched = await command('watch', job, '--timeout', '3s');
+    assert.equal(watched.code, 5, watched.stderr);
+    assert.match(watched.stderr, /pending: no worker has the objective "absent" \(w1, w2\)/);
+    const read = await command('watch', job, '--timeout', '3s', '--json');
+    const { type, state, reason } = jsonLines(read.stdout)[0] ?? {};
+    assert.deepEqual([type, state], ['state', 'pending']);
+    assert.match(String(reason), /no worker has the objective "absent"/);
+    assert.equal((await command('cancel', job)).code, 0);
+    assert.equal((await command('watch', job)).code, 8);
+    assert.equal((await command('delete', job)).code, 0);
+  });
+
   void it('pauses, resumes and stops: the watch of a stopped job ends with 7, of a cancelled one with 8', async () => {
     const job = await submit('endless.yaml');
     const timed = await command('watch', job, '--timeout', '300ms');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import type { JobSummary } from '../../shared/wire/reports.js';
+import type { JobSummary, Progress } from '../../shared/wire/reports.js';
 import { type TestPool, withPool } from '../support/pool.js';
 
 const spec = (steps: number, more: object = {}) => ({
@@ -197,6 +197,22 @@ describe('controls', () => {
       ),
     );
     assert.equal((await pool.result('read')).status, 'succeeded');
+  });
+
+  it('tell in progress what the objective says of its fitness', async (t) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'seedcast-test-')), 'said.mjs');
+    writeFileSync(
+      file,
+      `export default { name: 'said', direction: 'minimize', parameters: () => ({ x: { shape: [3] } }), summarize: (f) => 'off by ' + Math.sqrt(f).toFixed(2), evaluate: ({ x }) => new Promise((r) => setTimeout(() => r(4 + 0 * x[0]), 5)) };`,
+    );
+    const pool = await withPool(t);
+    await pool.coordinator();
+    await pool.worker('w', { objectives: [file] });
+    await pool.submit({ ...spec(100_000), objective: { name: 'said' } }, 'said');
+    const progress = async (): Promise<Progress> =>
+      (await pool.request(pool.names.service.describe, { job: 'said' }))['progress'] as Progress;
+    await until('progress holds the summary', async () => (await progress()).summary === 'off by 2.00');
+    await pool.control('said', 'cancel');
   });
 
   it('refuse tensors that the method cannot move', async (t) => {

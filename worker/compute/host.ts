@@ -10,7 +10,13 @@ import type { Ranges } from '../../shared/wire/messages.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
 import type { EvaluatedBatch } from '../core/job.js';
 import { Replica } from '../replica/replica.js';
-import { CONTROL_BYTES, CONTROL_GENERATION, type CatalogEntry, type EvaluatedUnits } from './protocol.js';
+import {
+  CONTROL_BYTES,
+  CONTROL_GENERATION,
+  type CatalogEntry,
+  type EvaluatedUnits,
+  type Figures,
+} from './protocol.js';
 import { ThreadLost, type ThreadPool } from './pool.js';
 
 /** Noise values of an update below which the main thread applies it. */
@@ -154,12 +160,12 @@ export class JobCompute {
   }
 
   /** Figures of the last update, taken in order with the others; null before the first. */
-  figures(): Promise<{ readonly signal: number | null; readonly relativeStep: number | null } | null> {
+  figures(centre: number | null): Promise<Figures | null> {
     return this.inOrder(() => {
       const { last } = this;
       return last === null
         ? null
-        : this.pool.run(this.freeThread(), { op: 'figures', job: this.job, ...last });
+        : this.pool.run(this.freeThread(), { op: 'figures', job: this.job, centre, ...last });
     });
   }
 

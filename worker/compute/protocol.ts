@@ -52,7 +52,14 @@ export type Task =
       readonly lo: number;
       readonly hi: number;
     }
-  | { readonly op: 'figures'; readonly job: string; readonly step: number; readonly update: StepUpdate }
+  /** `centre`: the fitness that the objective is to summarise. */
+  | {
+      readonly op: 'figures';
+      readonly job: string;
+      readonly step: number;
+      readonly update: StepUpdate;
+      readonly centre: number | null;
+    }
   | { readonly op: 'digest'; readonly job: string; readonly step: number }
   | { readonly op: 'snapshot'; readonly job: string; readonly step: number }
   | {
@@ -89,6 +96,13 @@ export interface EvaluatedUnits {
   readonly stuck: boolean;
 }
 
+/** Of a recent update, and the objective's own words on the centre. */
+export interface Figures {
+  readonly signal: number | null;
+  readonly relativeStep: number | null;
+  readonly summary: string | null;
+}
+
 export interface TaskResults {
   catalog: Readonly<Record<string, CatalogEntry>>;
   describe: ObjectiveDescription;
@@ -97,7 +111,7 @@ export interface TaskResults {
   initialise: null;
   restore: null;
   apply: null;
-  figures: { readonly signal: number | null; readonly relativeStep: number | null };
+  figures: Figures;
   digest: string;
   snapshot: { readonly bytes: Uint8Array; readonly sha256: string };
   /** Null: the generation is no longer wanted. */

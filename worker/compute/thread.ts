@@ -10,6 +10,7 @@ import { describeObjective } from '../objectives/describe.js';
 import { openEngine } from '../engines/providers.js';
 import { accelerateReplicas } from '../native/accelerator.js';
 import { Replica } from '../replica/replica.js';
+import { summaryOf } from '../objectives/summary.js';
 import { JobEvaluator } from './evaluator.js';
 import {
   type CatalogEntry,
@@ -23,6 +24,7 @@ import {
 interface OpenJob {
   readonly replica: Replica;
   readonly control: Int32Array;
+  readonly objective: LoadedObjective;
   readonly evaluator: JobEvaluator;
 }
 
@@ -90,7 +92,7 @@ async function run(task: Task): Promise<unknown> {
         engine: () => (engine ??= openEngine(wish)),
       });
       await evaluator.start();
-      jobs.set(task.job, { replica, control: new Int32Array(task.control), evaluator });
+      jobs.set(task.job, { replica, objective, control: new Int32Array(task.control), evaluator });
       return null;
     }
     case 'close': {
@@ -110,8 +112,11 @@ async function run(task: Task): Promise<unknown> {
       task.updates.forEach((update, i) => replica.apply(task.step + i, update, task.lo, task.hi));
       return null;
     }
-    case 'figures':
-      return jobNamed(task.job).replica.figures(task.step, task.update);
+    case 'figures': {
+      const { replica, objective } = jobNamed(task.job);
+      const summary = summaryOf(objective.definition, task.centre);
+      return { ...replica.figures(task.step, task.update), summary };
+    }
     case 'digest':
       return jobNamed(task.job).replica.digest(task.step);
     case 'snapshot':
