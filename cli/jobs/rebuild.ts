@@ -25,6 +25,8 @@ export interface Rebuilt {
   readonly from: number;
   readonly replica: Replica;
   readonly genesis: GenesisRecord;
+  /** Hash of the objective code that may evaluate at that step. */
+  readonly code: string;
   /** In the user's units. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
@@ -90,5 +92,14 @@ export async function rebuild(pool: Pool, job: string, options: RebuildOptions):
     const array = arrays.get(name);
     if (array !== undefined) tensors.set(name, { shape, array });
   }
-  return { step, digest: replica.digest(step), verified, from, replica, genesis: record, tensors };
+  return {
+    step,
+    digest: replica.digest(step),
+    verified,
+    from,
+    replica,
+    genesis: record,
+    code: view.code,
+    tensors,
+  };
 }

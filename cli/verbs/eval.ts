@@ -49,9 +49,9 @@ export const evalVerb: Verb = (program, host) => {
           const { objective } = rebuilt.genesis;
           const loaded = await objectiveNamed(objective.name, flags.objectives);
           const here = await describeObjective(loaded, objective.options, 'float32');
-          if (here.code !== objective.code)
+          if (here.code !== rebuilt.code)
             host.io.message(
-              `${objective.name} is other code or data here than the job was made with (${here.code.slice(0, 12)}, ${objective.code.slice(0, 12)})`,
+              `${objective.name} is other code or data here than the job goes by (${here.code.slice(0, 12)}, ${rebuilt.code.slice(0, 12)})`,
               'warn',
             );
           const seed = flags.seed ?? host.entropy(12);

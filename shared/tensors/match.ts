@@ -37,7 +37,9 @@ export function matchTensors(
       );
       return allocate(tensor.dtype, 0);
     }
-    return converted(tensor, found.array, problems);
+    const array = converted(tensor, found.array, problems);
+    problems.push(...beyond(tensor, array));
+    return array;
   });
   for (const name of extra)
     problems.push(
@@ -75,6 +77,17 @@ function rename(
     );
   }
   return renamed;
+}
+
+/** Relative to the interval, for what a float32 made of a bound. */
+const BEYOND = 1e-6;
+
+function beyond({ name, bounds }: CompiledTensor, values: TensorArray): string[] {
+  if (bounds === null) return [];
+  const { low, high } = bounds;
+  const slack = BEYOND * Math.max(high - low, Math.abs(low), Math.abs(high));
+  const at = values.findIndex((value) => value < low - slack || value > high + slack);
+  return at < 0 ? [] : [`value: ${name}[${at}] is ${values[at]}, beyond the bounds ${low} to ${high}`];
 }
 
 function converted(tensor: CompiledTensor, values: TensorArray, problems: string[]): TensorArray {

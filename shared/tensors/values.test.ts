@@ -262,4 +262,18 @@ describe('start values', () => {
     assert.throws(() => matchTensors(narrow, one(Float64Array.of(0, NaN))), /q\[1\] is NaN/);
     assert.throws(() => matchTensors(narrow, one(Float64Array.of(1e300, 0))), /q\[0\] is 1e\+300/);
   });
+
+  it('lie within the bounds of their tensor, but for what float32 made of a bound', () => {
+    const bounds = { low: 0.1, high: 0.3, scale: 'linear' } as const;
+    const bounded = [tensor({ name: 'q', shape: [2], dtype: 'float64', bounds })];
+    const one = (array: Float64Array) => new Map([['q', { shape: [2], array }]]);
+    assert.doesNotThrow(() =>
+      matchTensors(bounded, one(Float64Array.of(Math.fround(0.1), Math.fround(0.3)))),
+    );
+    assert.throws(
+      () => matchTensors(bounded, one(Float64Array.of(0.2, 0.31))),
+      /value: q\[1\] is 0\.31, beyond the bounds 0\.1 to 0\.3/,
+    );
+    assert.throws(() => matchTensors(bounded, one(Float64Array.of(0, 0.2))), /value: q\[0\] is 0,/);
+  });
 });

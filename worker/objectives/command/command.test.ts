@@ -72,6 +72,36 @@ const members = (...rows: number[][]): EvaluationRequest[] =>
   rows.map((row, i) => request(Float32Array.from(row), i));
 
 describe('a command objective', () => {
+  const starts = (name: string): number => readFileSync(join(folder, name), 'utf8').length;
+  const counting = (name: string, wait: number): string =>
+    `if (globalThis.begun === undefined) { globalThis.begun = true; appendFileSync('${name}', '+'); const until = Date.now() + ${wait}; while (Date.now() < until); }
+     setTimeout(() => write({ id: request.id, value: sum(request.parameters.x) }), request.parameters.x[0] * 1000);`;
+  const soon = (x: number) => request(Float32Array.of(x, 0, 0));
+  const abandon = async (runner: ObjectiveRunner, x: number, after: number): Promise<void> => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), after);
+    await assert.rejects(runner.evaluate([soon(x)], controller.signal));
+  };
+
+  it('keeps a process that starts slowly when its answer is no longer wanted, and drops that answer', async () => {
+    const { runner, evaluate, log } = await start(counting('slow', 1500));
+    assert.deepEqual(await evaluate([soon(0), soon(0)]), [{ value: 0 }, { value: 0 }]);
+    await abandon(runner, 0.5, 100);
+    assert.deepEqual(await evaluate([soon(0.125)]), [{ value: 0.125 }]);
+    assert.equal(starts('slow'), 1);
+    assert.deepEqual(log, []);
+  });
+
+  it('ends a process that would take longer to answer than to start again', async () => {
+    const { runner, evaluate } = await start(counting('quick', 0));
+    assert.deepEqual(await evaluate([soon(0), soon(0)]), [{ value: 0 }, { value: 0 }]);
+    const begun = Date.now();
+    await abandon(runner, 8, 100);
+    assert.deepEqual(await evaluate([soon(0.125)]), [{ value: 0.125 }]);
+    assert.ok(Date.now() - begun < 5000);
+    assert.equal(starts('quick'), 2);
+  });
+
   it('is asked line by line with parameters, seed, step, member and options, and answers', async () => {
     const { evaluate } = await start(
       'write({ id: request.id, value: sum(request.parameters.x) + request.seed + request.step + request.member + request.options.bias });',

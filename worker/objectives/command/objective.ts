@@ -46,6 +46,7 @@ class Session {
     members: number,
     signal: AbortSignal,
   ): Promise<readonly MemberAnswer[]> {
+    await this.process.idle(signal);
     this.#id += 1;
     this.#answer = null;
     await this.process.ask(line(this.#id), this.#timeout === null ? null : this.#timeout * members, signal);

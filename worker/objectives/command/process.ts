@@ -9,6 +9,8 @@ import { eachLine } from './streams.js';
 const LONGEST_LOGGED = 4_096;
 /** From the polite signal to the one that cannot be refused, ms. */
 const GRACE = 2_000;
+/** How long a process that has not answered yet is waited for when its answer is no longer wanted: starting it is dear, ms. */
+const FIRST_PATIENCE = 60_000;
 
 export interface CommandProcessOptions {
   readonly command: readonly [string, ...string[]];
@@ -35,6 +37,12 @@ export class CommandProcess {
   #open: Open | null = null;
   #answered = false;
   #lastComplaint = '';
+  /** Until the process has answered what is no longer wanted, or was given up. */
+  #draining: Promise<void> | null = null;
+  #endDraining: (() => void) | null = null;
+  /** Milliseconds from the first request, the start included, to its answer, and the shortest of the other answers. */
+  #firstTook: number | null = null;
+  #shortest: number | null = null;
   readonly #closing = new Set<Promise<void>>();
   readonly #onExit = (): void => signalGroup(this.#child, 'SIGKILL');
 
@@ -44,11 +52,13 @@ export class CommandProcess {
 
   /**
    * Writes one line (in pieces) and resolves once a line was accepted as its answer. One at a time.
-   * Rejects with EvaluationTimeout past `timeout` ms (plus `startTimeout` for a process's first answer), on a crash with the
-   * exit and the last line of stderr, and on abort; each time the process group is ended and the next `ask` starts another.
+   * Rejects with EvaluationTimeout past `timeout` ms (plus `startTimeout` for a process's first answer), and on a crash with
+   * the exit and the last line of stderr; each time the process group is ended and the next `ask` starts another. Rejects on
+   * abort too, where the process may still go on, see `idle`, which comes before every `ask`.
    */
   async ask(pieces: Iterable<string>, timeout: number | null, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    const begun = this.#options.clock.now();
     const child = this.#child ?? (await this.#start());
     const { clock, startTimeout } = this.#options;
     const first = !this.#answered;
@@ -64,13 +74,20 @@ export class CommandProcess {
         this.#abandon(child);
         reject(error);
       };
-      const aborted = (): void => failed(new Error('the evaluation is no longer wanted'));
+      const aborted = (): void => {
+        settle();
+        this.#drain(child, limit === null ? null : begun + limit - clock.now());
+        reject(new Error('the evaluation is no longer wanted'));
+      };
       const late = (): void => {
         const which = first ? 'no first answer, the start included,' : 'no answer';
         failed(new EvaluationTimeout(`${which} within ${limit} ms; the process was ended`));
       };
       const answered = (): void => {
         settle();
+        const took = clock.now() - begun;
+        if (first) this.#firstTook = took;
+        else this.#shortest = Math.min(this.#shortest ?? took, took);
         this.#answered = true;
         resolve();
       };
@@ -78,6 +95,47 @@ export class CommandProcess {
       signal.addEventListener('abort', aborted, { once: true });
       this.#open = { answered, failed };
       for (const piece of pieces) child.stdin.write(piece);
+    });
+  }
+
+  /**
+   * Resolves when nothing is open. After an abort the process may be about to answer, and another one may take long to start:
+   * it is waited for as long as that start took, which never costs more than twice the better choice. Rejects on abort.
+   */
+  async idle(signal: AbortSignal): Promise<void> {
+    const draining = this.#draining;
+    if (draining === null) return;
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      void draining.then(resolve);
+    });
+    signal.throwIfAborted();
+  }
+
+  #drain(child: Child, left: number | null): void {
+    if (this.#child !== child) return;
+    const { clock } = this.#options;
+    const start = Math.max(0, (this.#firstTook ?? 0) - (this.#shortest ?? (this.#firstTook ?? 0) / 2));
+    const patience = this.#answered ? start : FIRST_PATIENCE;
+    this.#draining = new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        this.#open = null;
+        this.#draining = null;
+        this.#endDraining = null;
+        resolve();
+      };
+      const giveUp = (): void => {
+        end();
+        this.#abandon(child);
+      };
+      const cancel = clock.after(Math.max(0, Math.min(patience, left ?? patience)), giveUp);
+      const answered = (): void => {
+        this.#answered = true;
+        end();
+      };
+      this.#endDraining = end;
+      this.#open = { answered, failed: giveUp };
     });
   }
 
@@ -144,6 +202,7 @@ export class CommandProcess {
   #abandon(child: Child): void {
     if (this.#child !== child) return;
     this.#child = null;
+    this.#endDraining?.();
     process.removeListener('exit', this.#onExit);
     child.stdin.destroy();
     if (child.exitCode !== null || child.signalCode !== null) return;
