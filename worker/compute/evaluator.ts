@@ -75,7 +75,7 @@ export class JobEvaluator {
       if (!wanted()) return null;
       const first = end;
       const outcomes = await this.attempt(
-        this.prepare(step, layout, first, Math.min(first + this.batch, to)),
+        this.prepare(step, layout, first, this.endOfBatch(layout, first, to)),
         signal,
       );
       if (outcomes === null) return null;
@@ -103,6 +103,13 @@ export class JobEvaluator {
       auxiliaries: concatenate(vectors),
       stuck: this.runner.mustReplaceThread,
     };
+  }
+
+  /** The members of a population go together; the centre and validation, on data of their own, each by itself. */
+  private endOfBatch(layout: UnitLayout, first: number, to: number): number {
+    const end = Math.min(first + this.batch, to);
+    if (!this.population) return end;
+    return first < layout.members ? Math.min(end, layout.members) : first + 1;
   }
 
   /** Null when the evaluation was aborted. */

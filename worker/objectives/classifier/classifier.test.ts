@@ -71,6 +71,7 @@ function contextOf(
     step: 0,
     member: point === 'member' ? 0 : null,
     point,
+    part: null,
     signal: new AbortController().signal,
     options: {},
     log: () => undefined,

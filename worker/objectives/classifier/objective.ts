@@ -15,6 +15,9 @@ import {
   readClassifierOptions,
 } from './options.js';
 
+/** Shares of the test part that workers measure apart. */
+const VALIDATION_PARTS = 8;
+
 export interface ClassifierStage {
   readonly options: ClassifierOptions;
   readonly data: LabelledData;
@@ -51,6 +54,7 @@ export const classifier: ObjectiveDefinition<ClassifierStage> = {
     const data = loadData(read);
     return { options: read, data, network: network(read, data.train.shape, data.classes) };
   },
+  validation: { metric: 'accuracy', direction: 'maximize', parts: () => VALIDATION_PARTS },
   evaluatePopulation,
 };
 
@@ -60,6 +64,12 @@ async function evaluatePopulation(
   contexts: readonly EvaluationContext<ClassifierStage>[],
 ): Promise<Evaluation[]> {
   const results = new Array<number>(contexts.length).fill(NaN);
+  const [first] = contexts;
+  if (first?.point === 'validation' && first.part !== null) {
+    const { index, count } = first.part;
+    const tally = await accuracyOn(engine, population, first.resource, index, count, first.signal);
+    return [...tally.correct].map((correct) => correct / tally.examples);
+  }
   const sets = new Map<
     string,
     { readonly context: EvaluationContext<ClassifierStage>; readonly members: number[] }

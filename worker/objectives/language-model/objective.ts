@@ -3,7 +3,7 @@
 import type { Engine, Population } from '../../../shared/objectives/engine.js';
 import type { EvaluationContext, ObjectiveDefinition } from '../../../shared/objectives/types.js';
 import { generate } from './generate.js';
-import { bitsPerByte } from './loss.js';
+import { bitsPerByte, validationBits, validationSequences } from './loss.js';
 import type { LanguageModel } from './model.js';
 import { modelOf } from './models.js';
 import {
@@ -21,6 +21,10 @@ interface Material {
   readonly text: Text;
 }
 
+/** Sequences of the held-out tail in one part of the validation, and parts at most. */
+const PART_SEQUENCES = 64;
+const MAX_PARTS = 256;
+
 export const languageModel: ObjectiveDefinition<Material> = {
   name: LANGUAGE_MODEL,
   direction: 'minimize',
@@ -35,6 +39,15 @@ export const languageModel: ObjectiveDefinition<Material> = {
   setup: (given) => {
     const options = readLanguageOptions(given);
     return { options, model: modelOf(options), text: loadText(options) };
+  },
+  validation: {
+    metric: 'bits-per-byte',
+    direction: 'minimize',
+    parts: (given) => {
+      const options = readLanguageOptions(given);
+      const sequences = validationSequences(loadText(options), options);
+      return Math.min(MAX_PARTS, Math.max(1, Math.ceil(sequences / PART_SEQUENCES)));
+    },
   },
   evaluatePopulation,
   workspace: (given) => {
@@ -55,6 +68,8 @@ async function evaluatePopulation(
 ): Promise<readonly number[]> {
   const [first] = contexts;
   if (first === undefined) return [];
+  if (first.point === 'validation' && first.part !== null)
+    return validationBits(engine, population, first.resource, first.part.index, first.part.count);
   const { model, options } = first.resource;
   const alike = contexts.every(({ seed, point }) => seed === first.seed && point === first.point);
   const sequences = concatenate((alike ? [first] : contexts).map(sequencesOf));
