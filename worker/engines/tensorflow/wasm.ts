@@ -13,7 +13,7 @@ export function probeWasm(): EngineProbe {
   return {
     available: true,
     backend: 'wasm',
-    details: `tfjs ${versions.versions.join(', ')} on WebAssembly, one thread`,
+    details: `tfjs ${versions.versions[0] ?? ''} on WebAssembly, one thread`,
     gpu: false,
   };
 }
