@@ -32,6 +32,7 @@ export class JobEvaluator {
   private readonly population: boolean;
   private controller = new AbortController();
   private running = -1;
+  private attempting: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly replica: Replica,
@@ -74,10 +75,12 @@ export class JobEvaluator {
     while (end < to && !this.runner.mustReplaceThread) {
       if (!wanted()) return null;
       const first = end;
-      const outcomes = await this.attempt(
+      const attempt = this.attempt(
         this.prepare(step, layout, first, this.endOfBatch(layout, first, to)),
         signal,
       );
+      this.attempting = Promise.allSettled([attempt]);
+      const outcomes = await attempt;
       if (outcomes === null) return null;
       for (const outcome of outcomes) {
         if ('error' in outcome && outcome.untried === true) break;
@@ -151,6 +154,8 @@ export class JobEvaluator {
   async dispose(): Promise<void> {
     this.controller.abort();
     await this.runner.dispose();
+    // A thread that is ended while its WebGPU device owes it numbers takes the whole process with it.
+    if (this.population) await this.attempting;
   }
 }
 

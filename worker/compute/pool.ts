@@ -56,6 +56,8 @@ export class ThreadLost extends Error {
 export class ThreadPool {
   private readonly threads: ComputeThread[] = [];
   private readonly open = new Map<string, Job>();
+  /** Jobs being closed: their threads may not go before. */
+  private readonly closing = new Set<Promise<unknown>>();
   private nextId = 1;
   private closed = false;
   private readonly cancels = new Set<() => void>();
@@ -179,7 +181,12 @@ export class ThreadPool {
 
   async closeJob(job: string): Promise<void> {
     if (!this.open.delete(job)) return;
-    await Promise.allSettled(this.threads.map(({ index }) => this.run(index, { op: 'close', job })));
+    const closing = Promise.allSettled(
+      this.threads.map(({ index }) => this.run(index, { op: 'close', job })),
+    );
+    this.closing.add(closing);
+    await closing;
+    this.closing.delete(closing);
   }
 
   abort(job: string, generation: number): void {
@@ -191,7 +198,7 @@ export class ThreadPool {
     // Objectives end their resources (processes, simulators) before the threads go.
     let cancel = (): void => undefined;
     await Promise.race([
-      Promise.all([...this.open.keys()].map((job) => this.closeJob(job))),
+      Promise.all([...this.closing, ...[...this.open.keys()].map((job) => this.closeJob(job))]),
       new Promise<void>((resolve) => {
         cancel = this.ports.clock.after(CLOSE, resolve);
       }),
