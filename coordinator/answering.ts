@@ -155,6 +155,7 @@ export class Answering {
               epoch: runner.view.epoch,
               head: toHex(runner.view.head),
               digest: runner.view.lastDigest,
+              code: runner.view.code,
             },
       workers: this.table.hasEnded(entry) ? [] : workers,
     };

@@ -32,6 +32,8 @@ interface Description {
     readonly epoch: number;
     readonly head: string;
     readonly digest: { readonly step: number; readonly digest: string } | null;
+    /** Hash of the objective code that may evaluate; a coordinator of an earlier version does not say. */
+    readonly code?: string;
   } | null;
   readonly workers: readonly WorkerLine[];
 }
@@ -75,7 +77,13 @@ async function fromStore(pool: Pool, record: JobRecord): Promise<Description> {
     ledger:
       view === null
         ? null
-        : { steps: view.steps, epoch: view.epoch, head: toHex(view.head), digest: view.lastDigest },
+        : {
+            steps: view.steps,
+            epoch: view.epoch,
+            head: toHex(view.head),
+            digest: view.lastDigest,
+            code: view.code,
+          },
     workers: [],
   };
 }
@@ -100,6 +108,9 @@ function lines({ summary, spec, objective, progress, ledger, workers }: Descript
     ...(ledger?.digest == null
       ? []
       : [['digest', `${ledger.digest.digest} (step ${ledger.digest.step})`] as [string, string]]),
+    ...(ledger?.code === undefined
+      ? []
+      : [['code', `${ledger.code.slice(0, 16)} may evaluate`] as [string, string]]),
     ...(progress === null || summary.result !== null
       ? []
       : [['progress', progressLine(progress)] as [string, string]]),

@@ -64,9 +64,7 @@ export const history: Verb = (program, host) => {
       action(host, async (text: string, flags: Flags) =>
         withPool(host, flags, async (pool) => {
           const { job } = await findJob(pool, text);
-          const follower: RowReader = new RowReader(
-            writer(host, job, flags, () => follower.view?.genesis.objective.validation?.metric),
-          );
+          const follower = new RowReader((metric) => writer(host, job, flags, metric));
           let next = 1;
           for await (const { sequence, payload, time } of pool.store.records(job)) {
             follower.take(payload, sequence, time);
@@ -101,7 +99,10 @@ export const history: Verb = (program, host) => {
 class RowReader {
   view: LedgerView | null = null;
 
-  constructor(private readonly write: (row: Row) => void) {}
+  private write: ((row: Row) => void) | null = null;
+
+  /** `open`: the writer of a job whose ledger there is; `metric` names its validation. */
+  constructor(private readonly open: (metric: string | undefined) => (row: Row) => void) {}
 
   get ended(): boolean {
     return this.view?.status === 'ended';
@@ -110,7 +111,9 @@ class RowReader {
   take(payload: Uint8Array, sequence: number, time: number): void {
     const folded = fold(this.view, payload, sequence);
     this.view = folded.view;
-    if (!folded.accepted || folded.record.kind !== 'step') return;
+    if (!folded.accepted) return;
+    this.write ??= this.open(folded.view.genesis.objective.validation?.metric);
+    if (folded.record.kind !== 'step') return;
     const { centre, best, mean, deviation, failed, validation } = folded.record.fitness;
     this.write({
       step: folded.record.step,
@@ -130,7 +133,7 @@ function writer(
   host: Host,
   job: string,
   { format, out }: Flags,
-  metric: () => string | undefined,
+  metric: string | undefined,
 ): (row: Row) => void {
   if (format === 'tensorboard') return tensorboardWriter(host, out ?? `${job}-tensorboard`, job, metric);
   const line = lineWriter(host, out);
@@ -149,7 +152,7 @@ function tensorboardWriter(
   host: Host,
   folder: string,
   job: string,
-  metric: () => string | undefined,
+  metric: string | undefined,
 ): (row: Row) => void {
   // The name is what TensorBoard looks for; a fixed number, so that a second export replaces the first.
   const file = join(folder, `events.out.tfevents.0.${job}`);
@@ -160,7 +163,7 @@ function tensorboardWriter(
   host.io.message(`writing ${file}`);
   return ({ time, step, centre, best, mean, deviation, validation }) => {
     const scalars = {
-      ...(validation === null ? {} : { [`validation/${metric() ?? 'value'}`]: validation }),
+      ...(validation === null ? {} : { [`validation/${metric ?? 'value'}`]: validation }),
       ...(centre === null ? {} : { 'fitness/centre': centre }),
       'fitness/best': best,
       'fitness/mean': mean,

@@ -77,7 +77,10 @@ async function runJob(host: Host, source: JobSource, file: string, flags: Flags)
   });
   try {
     const joined = await Promise.race([local.joined(), aborted(signal).then(() => null)]);
-    if (joined === null) return EXIT.interrupted;
+    if (joined === null) {
+      host.io.message(`interrupted before a worker had joined; begin again with: ${goOn(file, job, flags)}`);
+      return EXIT.interrupted;
+    }
     checkObjective(source, joined);
     const submitted = await Promise.race([submitJob(host, local.pool, source, job, joined), local.failed()]);
     host.io.message(

@@ -81,6 +81,9 @@ void describe('seedcast up', () => {
     const { type, state, reason } = jsonLines(read.stdout)[0] ?? {};
     assert.deepEqual([type, state], ['state', 'pending']);
     assert.match(String(reason), /no worker has the objective "absent"/);
+    const curves = await command('history', job);
+    assert.deepEqual([curves.code, curves.stdout], [3, ''], curves.stderr);
+    assert.match(curves.stderr, /has no ledger yet/);
     assert.equal((await command('cancel', job)).code, 0);
     assert.equal((await command('watch', job)).code, 8);
     assert.equal((await command('delete', job)).code, 0);

@@ -239,6 +239,26 @@ void describe('seedcast run, disturbed', () => {
     assert.deepEqual([last(on)['steps'], last(on)['digest']], [steps, expected]);
   });
 
+  void it('says on Ctrl-C before a worker has joined that nothing began, and how to begin', async () => {
+    const own = folder(s);
+    writeFileSync(join(own, 'job.yaml'), job(steps));
+    // The worker stays away as long as its objectives load.
+    writeFileSync(join(own, 'slow.mjs'), 'await new Promise((done) => setTimeout(done, 60_000));');
+    const run = await start(s, ['run', 'job.yaml', '--id', 'early', '--objectives', 'slow.mjs'], {
+      cwd: own,
+    });
+    const hasWorker = (): boolean =>
+      childrenOf(run.child.pid ?? 0).some((pid) => commandOf(pid).includes(' worker '));
+    while (!hasWorker()) await new Promise((again) => setTimeout(again, 50));
+    run.child.kill('SIGINT');
+    const ended = await run.ended;
+    assert.equal(ended.code, 130, ended.stderr);
+    assert.match(
+      ended.stderr,
+      /before a worker had joined; begin again with: .*main\.js run job\.yaml --id early --objectives slow\.mjs/,
+    );
+  });
+
   void it('starts a worker that was killed again, and the digest is the same', async () => {
     const run = await running('--id', 'killed', '--workers', '2');
     const worker = childrenOf(run.child.pid ?? 0).find((pid) => commandOf(pid).includes(' worker '));
@@ -313,7 +333,7 @@ void describe('seedcast run, disturbed', () => {
 });
 
 function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 function commandOf(pid: number): string {

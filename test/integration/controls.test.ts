@@ -166,6 +166,11 @@ describe('controls', () => {
     const result = await pool.result('coded');
     assert.equal(result.status, 'succeeded');
     assert.ok(step < 30);
+    const { ledger, objective } = await pool.request(pool.names.service.describe, { job: 'coded' });
+    const made = (objective as { readonly code: string }).code;
+    const accepted = (ledger as { readonly code: string }).code;
+    assert.match(accepted, /^[0-9a-f]{64}$/);
+    assert.notEqual(accepted, made);
   });
 
   it('run an objective with data files, and keep workers with other data away from it', async (t) => {
