@@ -8,6 +8,7 @@ import type { Bus } from '../shared/bus/port.js';
 import type { SeedcastError } from '../shared/errors.js';
 import { parseJob } from '../shared/job/parse.js';
 import { type Clock, systemClock } from '../shared/ports.js';
+import { askReply, placementMessage } from '../shared/wire/messages.js';
 import { type Heartbeat, type JobSummary, encodeJson, openAnswer } from '../shared/wire/reports.js';
 import { names } from '../shared/wire/subjects.js';
 import type { CoordinatorOptions } from './options.js';
@@ -28,18 +29,27 @@ const HEARTBEAT: Heartbeat = {
   jobs: {},
 };
 
-const DESCRIBED = encodeJson({
-  ok: true,
-  description: {
-    name: 'picky',
-    direction: 'minimize',
-    options: {},
-    tensors: [exampleTensor('x', 3)],
-    auxiliary: null,
-    seeds: 'per-direction',
-    code: 'c',
-  },
-});
+const DESCRIPTION = {
+  name: 'picky',
+  direction: 'minimize',
+  options: {},
+  tensors: [exampleTensor('x', 3)],
+  auxiliary: null,
+  seeds: 'per-direction',
+  code: 'c',
+};
+const DESCRIBED = encodeJson({ ok: true, description: DESCRIPTION });
+/** As an objective with data files is described: its code is another than the one that heartbeats announce. */
+const WITH_FILES = encodeJson({ ok: true, description: { ...DESCRIPTION, code: 'c and its files' } });
+const READY: Heartbeat['jobs'][string] = {
+  ready: true,
+  step: 0,
+  digest: null,
+  evaluationsPerSecond: 0,
+  signal: null,
+  relativeStep: null,
+  problem: null,
+};
 
 /** Of the leader, unwrapped. */
 async function asked(bus: Bus, subject: string, body: object): Promise<Record<string, unknown>> {
@@ -100,6 +110,15 @@ function submission(job = 'j'): Uint8Array {
     },
   });
   return encodeJson({ job, name, spec, init: null });
+}
+
+function decoded(bytes: Uint8Array): object {
+  return JSON.parse(new TextDecoder().decode(bytes)) as object;
+}
+
+async function* late<T>(read: () => AsyncIterable<T>): AsyncIterable<T> {
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  yield* read();
 }
 
 function bound(target: object, name: string | symbol): unknown {
@@ -270,6 +289,93 @@ void describe('a job that is deleted', () => {
   });
 });
 
+/** Of what the leader says to `worker` when it asks what it missed. */
+async function placed(bus: Bus, worker: string): Promise<readonly string[]> {
+  const answer = await bus.request(all.service.ask, new TextEncoder().encode(worker), { timeout: 1000 });
+  return placementMessage.decode(askReply.decode(answer).placement).jobs;
+}
+
+void describe('a leader that takes over', () => {
+  void it('leaves replicas where they are while it asks which data files their workers have', async (t) => {
+    const hub = new MemoryHub();
+    const bus = hub.connect();
+    let answers = true;
+    const waiting: (() => void)[] = [];
+    for (const worker of ['v', 'w'])
+      bus.subscribe(all.worker(worker).describe, ({ respond }) => {
+        const answer = (): void => respond?.(WITH_FILES);
+        if (answers) answer();
+        else waiting.push(answer);
+      });
+    const first = await leading(hub.connect());
+    bus.publish(all.worker('w').heartbeat, encodeJson(HEARTBEAT));
+    for (const job of ['j', 'k']) await asked(bus, all.service.submit, decoded(submission(job)));
+    await first.stop();
+    answers = false;
+
+    const second = await leading(hub.connect(), { holder: 'other' });
+    t.after(() => second.stop());
+    const orders: string[] = [];
+    for (const worker of ['v', 'w'])
+      bus.subscribe(all.worker(worker).placement, ({ payload }) =>
+        orders.push(`${worker} ${placementMessage.decode(payload).jobs.join(' ')}`),
+      );
+    // The other way round than a leader places that knows of no replicas.
+    const holds = { v: 'k', w: 'j' };
+    const beat = (): void => {
+      for (const [worker, job] of Object.entries(holds))
+        bus.publish(
+          all.worker(worker).heartbeat,
+          encodeJson({ ...HEARTBEAT, worker, jobs: { [job]: READY } }),
+        );
+    };
+    beat();
+    await until(() => waiting.length > 0, 'a worker is asked');
+    for (const [worker, job] of Object.entries(holds)) assert.deepEqual(await placed(bus, worker), [job]);
+    beat();
+    for (const answer of waiting) answer();
+    // Two ticks of the leader.
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    beat();
+    for (const [worker, job] of Object.entries(holds)) assert.deepEqual(await placed(bus, worker), [job]);
+    assert.ok(
+      orders.every((order) => ['v k', 'w j'].includes(order)),
+      orders.join(', '),
+    );
+  });
+
+  void it('places nothing until it knows all jobs', async (t) => {
+    const hub = new MemoryHub();
+    const bus = hub.connect();
+    bus.subscribe(all.worker('w').describe, ({ respond }) => respond?.(DESCRIBED));
+    const both = { ...HEARTBEAT, capacity: { jobs: 2, memoryBytes: 1e9 } };
+    const first = await leading(hub.connect());
+    bus.publish(all.worker('w').heartbeat, encodeJson(both));
+    for (const job of ['j', 'k']) await asked(bus, all.service.submit, decoded(submission(job)));
+    await first.stop();
+    const orders: string[] = [];
+    bus.subscribe(all.worker('w').placement, ({ payload }) =>
+      orders.push(placementMessage.decode(payload).jobs.join(' ')),
+    );
+    // Ledgers that are slow to read: the heartbeat is there before the first.
+    const own = hub.connect();
+    const read: Bus['streams']['read'] = (stream, subject, from) =>
+      late(() => own.streams.read(stream, subject, from));
+    const streams = new Proxy(own.streams, {
+      get: (target, name) => (name === 'read' ? read : bound(target, name)),
+    });
+    const slow = new Proxy(own, {
+      get: (target, name) => (name === 'streams' ? streams : bound(target, name)),
+    });
+    const second = await leading(slow, { holder: 'other' });
+    t.after(() => second.stop());
+    bus.publish(all.worker('w').heartbeat, encodeJson({ ...both, jobs: { j: READY, k: READY } }));
+    await until(async () => (await placed(bus, 'w').catch(() => [])).length > 0, 'it has its placement');
+    assert.deepEqual(await placed(bus, 'w'), ['j', 'k']);
+    assert.deepEqual([...new Set(orders)], ['j k']);
+  });
+});
+
 void describe('the leader', () => {
   void it('keeps no timer of a submission that was answered', async (t) => {
     const hub = new MemoryHub();
@@ -322,21 +428,12 @@ void describe('the leader', () => {
     for (const job of ['first', 'second'])
       openAnswer(await bus.request(all.service.submit, submission(job), { timeout: 5000 }), 'answer');
     broken = true;
-    const status = {
-      ready: true,
-      step: 0,
-      digest: null,
-      evaluationsPerSecond: 0,
-      signal: null,
-      relativeStep: null,
-      problem: null,
-    };
     bus.publish(
       all.worker('w').heartbeat,
       encodeJson({
         ...HEARTBEAT,
         capacity: { jobs: 2, memoryBytes: 1e9 },
-        jobs: { first: status, second: status },
+        jobs: { first: READY, second: READY },
       }),
     );
     await until(() => rounds.length > 0, 'the second job has its round');

@@ -24,6 +24,8 @@ export class JobBook {
   private readonly preparing: Preparing;
   private readonly placing: Placing;
   private readonly answering: Answering;
+  /** All jobs of the bucket are known. */
+  private loaded = false;
 
   constructor(
     private readonly options: CoordinatorOptions,
@@ -34,7 +36,10 @@ export class JobBook {
     this.table = new JobTable(options, store, bucket);
     this.placing = new Placing(options, store, fleet, this.table);
     this.preparing = new Preparing(options, store, bucket, fleet, this.table, {
-      onOpened: () => this.tick(),
+      // While some jobs are not known yet, a placement would take them from the workers that hold them.
+      onOpened: () => {
+        if (this.loaded) this.tick();
+      },
       onRebuild: (job, workers) => this.placing.rebuild([job], workers),
     });
     this.answering = new Answering(options, store, bucket, fleet, this.table, this.preparing, this.placing);
@@ -50,6 +55,7 @@ export class JobBook {
         this.options.log(`job ${key} cannot be taken over: ${messageOf(error)}`);
       }
     }
+    this.loaded = true;
   }
 
   unfinished(): string[] {

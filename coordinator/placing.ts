@@ -12,6 +12,16 @@ import { type Placement, place } from './placement.js';
 
 const UNKNOWN_CODE = 'it is asked which code and data it has';
 
+/** What a leader goes by that has placed nothing on a worker yet: the replicas that the worker has. */
+function held(workers: readonly Heartbeat[]): Placement {
+  return new Map(
+    workers.map(({ worker, jobs }) => [
+      worker,
+      { jobs: Object.keys(jobs), movedAt: Number.NEGATIVE_INFINITY },
+    ]),
+  );
+}
+
 export class Placing {
   private placement: Placement = new Map();
   private placementVersion: number;
@@ -48,7 +58,7 @@ export class Placing {
     this.placement = place(
       running.map(({ record }) => record.job),
       placeable,
-      before,
+      new Map([...held(workers), ...before]),
       now,
     );
     for (const [worker, { jobs }] of this.placement) {
@@ -108,8 +118,10 @@ export class Placing {
     const wanted = runner.view.code;
     const code = this.fleet.codeFor(heartbeat, spec, wanted);
     if (code === undefined) return `${heartbeat.worker} has no objective ${JSON.stringify(name)}`;
-    if (code === null) return UNKNOWN_CODE;
-    if (code !== wanted) {
+    // A replica that is there was opened under the leader before: while its worker is asked it goes on, since a worker that
+    // is told to drop it replays the whole ledger afterwards.
+    if (code === null && heartbeat.jobs[record.job] === undefined) return UNKNOWN_CODE;
+    if (code !== null && code !== wanted) {
       const text = `${heartbeat.worker} has other code or data for ${name}: ${code.slice(0, 12)}, the job was made with ${wanted.slice(0, 12)} (resume --accept-code takes it)`;
       if (!mismatched.has(heartbeat.worker + code)) {
         mismatched.add(heartbeat.worker + code);
