@@ -42,7 +42,7 @@ export class Answering {
     if (request.action === 'extend') {
       if (!ended) refuse(`is ${state}; only an ended job can be extended`);
       const stop = checkedStop(request.stop);
-      if (runner === null) await this.preparing.open(entry, false);
+      await this.preparing.open(entry, false);
       if (entry.runner === null) refuse('never began');
       await this.table.save(entry, { state: 'running', reason: null, request: null, result: null });
       entry.runner?.control({ action: 'extend', stop });
@@ -50,6 +50,7 @@ export class Answering {
     }
     if (ended) refuse(`has ended (${state})`);
     if (runner === null) {
+      if (record.state !== 'pending') refuse(`is ${state}, but has no ledger any more`);
       if (request.action !== 'cancel' && request.action !== 'stop')
         refuse(`is pending: ${this.table.reasonOf(entry) ?? ''}`);
       // The request, for a genesis that is on its way: the job then begins and is cancelled at once.

@@ -38,6 +38,8 @@ export interface JobEntry {
   prepareAt: number;
   /** The genesis that is on its way into the ledger. */
   writing: Promise<void> | null;
+  /** Its ledger is being read for a runner: whoever wants the runner waits for this one. */
+  opening: Promise<void> | null;
   /** The ready workers the runner was last given. */
   ready: string;
   /** Workers with other code, as last told. */
@@ -82,6 +84,7 @@ export class JobTable {
       preparing: false,
       prepareAt: 0,
       writing: null,
+      opening: null,
       ready: '',
       mismatched: new Set(),
     };

@@ -224,18 +224,29 @@ export class Preparing {
     return true;
   }
 
-  /** Someone asks for a job that was left as it is. */
+  /** Someone asks for the job: one that was left as it is, or lost its runner a moment ago, gets its runner now. */
   async takeUp(entry: JobEntry): Promise<void> {
-    if (entry.parked === undefined) return;
-    entry.parked = undefined;
-    await this.open(entry, false);
+    const begun = entry.record.state !== 'pending' && !this.table.hasEnded(entry);
+    if (entry.parked !== undefined || begun) await this.open(entry, false);
+    else await entry.opening;
   }
 
-  /** Gives the job its runner from its ledger; it stays without one where there is no ledger. */
+  /** Gives the job its runner from its ledger, once; it stays without one where there is no ledger. */
   async open(entry: JobEntry, fresh: boolean): Promise<void> {
+    if (entry.runner !== null) return;
+    entry.opening ??= this.read(entry, fresh).finally(() => {
+      entry.opening = null;
+    });
+    await entry.opening;
+  }
+
+  private async read(entry: JobEntry, fresh: boolean): Promise<void> {
     const { job } = entry.record;
     const { clock, bus, log, holder } = this.options;
+    // Else the genesis that is on its way would be missed, and whoever wrote it waits for this reading.
+    await entry.writing;
     const ledger = await this.store.foldAll(job);
+    entry.parked = undefined;
     if (ledger === null || this.stopped || this.table.get(job) !== entry) return;
     const core = new JobCore(
       {
@@ -247,14 +258,14 @@ export class Preparing {
       ledger.last,
       clock.now(),
     );
-    const runner = new JobRunner(job, core, {
+    const runner: JobRunner = new JobRunner(job, core, {
       bus,
       store: this.store,
       clock,
       log,
       failpoint: this.options.failpoint ?? (() => undefined),
       onEnded: () => this.ended(entry),
-      onDeposed: () => this.deposed(entry),
+      onDeposed: () => this.deposed(entry, runner),
       onRebuild: this.hooks.onRebuild,
     });
     entry.runner = runner;
@@ -306,7 +317,8 @@ export class Preparing {
   }
 
   /** Another coordinator wrote to this job's ledger. While the lease is ours it must have been the one before: go on. */
-  private deposed(entry: JobEntry): void {
+  private deposed(entry: JobEntry, runner: JobRunner): void {
+    if (entry.runner !== runner) return;
     entry.runner = null;
     this.options.log('another coordinator wrote to the ledger', { job: entry.record.job });
     // The next tick after that opens it again.
