@@ -4,7 +4,7 @@ import type { KeyValue } from '../shared/bus/port.js';
 import { EXIT, SeedcastError, asSeedcastError, messageOf } from '../shared/errors.js';
 import { checkStorage, estimateJob } from '../shared/job/estimate.js';
 import type { JobSpec } from '../shared/job/spec.js';
-import { NO_PARENT, encodeRecord } from '../shared/ledger/records.js';
+import { type Genesis, NO_PARENT, encodeRecord } from '../shared/ledger/records.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
 import { methodNamed } from '../shared/methods/registry.js';
 import { checkTensors } from '../shared/methods/shape.js';
@@ -92,19 +92,27 @@ export class Preparing {
     try {
       if ((await this.bucket.create(job, encodeJson(record))) === null)
         await this.bucket.put(job, encodeJson(record));
-      if (this.table.get(job) !== entry)
-        throw new SeedcastError('SC_NOT_FOUND', `job ${job} was deleted while it was submitted`);
-      entry.preparing = false;
-      let cancel = (): void => undefined;
-      const waited = new Promise<void>((resolve) => {
-        cancel = this.options.clock.after(SUBMIT_WAIT, resolve);
-      });
+    } catch (error) {
+      await this.forget(entry);
+      throw error;
+    }
+    if (this.table.get(job) !== entry) {
+      await this.forget(entry);
+      throw new SeedcastError('SC_NOT_FOUND', `job ${job} was deleted while it was submitted`);
+    }
+    entry.preparing = false;
+    let cancel = (): void => undefined;
+    const waited = new Promise<void>((resolve) => {
+      cancel = this.options.clock.after(SUBMIT_WAIT, resolve);
+    });
+    try {
       await Promise.race([this.prepare(entry), waited]).finally(() => cancel());
     } catch (error) {
-      // Nothing ran: a refused submission leaves nothing behind.
-      if (this.table.get(job) === entry) this.table.remove(entry);
-      if (this.table.get(job) === undefined) await this.bucket.delete(job);
-      throw error;
+      if (isRefusal(error)) {
+        await this.forget(entry);
+        throw error;
+      }
+      this.postpone(entry, error);
     }
     // Workers that are loading its replica are no reason to wait.
     const reason = entry.runner === null ? this.table.reasonOf(entry) : entry.told;
@@ -115,7 +123,28 @@ export class Preparing {
   turn(entry: JobEntry, now: number): void {
     if (entry.runner !== null || entry.preparing || now < entry.prepareAt) return;
     if (entry.record.state !== 'pending') return void this.reopen(entry);
-    this.prepare(entry).catch((error: unknown) => this.refuse(entry, messageOf(error)));
+    this.prepare(entry).catch((error: unknown) => {
+      if (isRefusal(error)) this.refuse(entry, messageOf(error));
+      else this.postpone(entry, error);
+    });
+  }
+
+  /** Nothing ran: a refused submission leaves nothing behind. */
+  private async forget(entry: JobEntry): Promise<void> {
+    const { job } = entry.record;
+    if (this.table.get(job) === entry) this.table.remove(entry);
+    if (this.table.get(job) !== undefined) return;
+    await this.bucket
+      .delete(job)
+      .catch((error: unknown) => this.options.log(`job record: ${messageOf(error)}`, { job }));
+  }
+
+  /** What failed may go well in a while: the genesis may even be in the ledger, and only the answer was lost. */
+  private postpone(entry: JobEntry, error: unknown): void {
+    if (this.table.isDropped(entry)) return;
+    const { job } = entry.record;
+    this.options.log(`preparing: ${messageOf(error)}`, { job });
+    this.table.tell(entry, `it is tried again: ${messageOf(error)}`);
   }
 
   /** Finds a worker that describes the objective and writes the genesis. Refusals of the objective itself are thrown. */
@@ -135,7 +164,7 @@ export class Preparing {
     }
   }
 
-  /** A worker that came later refuses the job's objective or options: it cannot run. */
+  /** A worker that came later refuses the job's objective or options, or the ledger is another's: it cannot run. */
   private refuse(entry: JobEntry, reason: string): void {
     if (this.table.isDropped(entry)) return;
     this.table.tell(entry, reason);
@@ -159,9 +188,8 @@ export class Preparing {
     try {
       return await this.fleet.describeObjective(first.worker, entry.spec, entry.record.init);
     } catch (thrown) {
-      const error = asSeedcastError(thrown);
-      if (error.exitCode === EXIT.invalid) throw error;
-      this.table.tell(entry, `worker ${first.worker} does not describe the objective: ${error.message}`);
+      if (isRefusal(thrown)) throw thrown;
+      this.table.tell(entry, `worker ${first.worker} does not describe the objective: ${messageOf(thrown)}`);
       return null;
     }
   }
@@ -181,15 +209,16 @@ export class Preparing {
   }
 
   private async begin(entry: JobEntry, objective: ObjectiveDescription): Promise<void> {
-    let fresh = true;
+    let failure: unknown = null;
     entry.writing = this.writeGenesis(entry, objective).catch((error: unknown) => {
       // Another coordinator may have been first, or this answer was lost: the ledger tells.
       this.options.log(`genesis: ${messageOf(error)}`, { job: entry.record.job });
-      fresh = false;
+      failure = error;
     });
     await entry.writing;
     entry.writing = null;
-    await this.open(entry, fresh);
+    await this.open(entry, failure === null);
+    if (failure !== null && entry.runner === null) this.postpone(entry, failure);
   }
 
   private async writeGenesis({ spec, record }: JobEntry, objective: ObjectiveDescription): Promise<void> {
@@ -248,6 +277,7 @@ export class Preparing {
     const ledger = await this.store.foldAll(job);
     entry.parked = undefined;
     if (ledger === null || this.stopped || this.table.get(job) !== entry) return;
+    checkGenesis(entry, ledger.view.genesis);
     const core = new JobCore(
       {
         holder,
@@ -300,6 +330,7 @@ export class Preparing {
       }
     } catch (error) {
       this.options.log(`reopening: ${messageOf(error)}`, { job });
+      if (isRefusal(error)) this.refuse(entry, messageOf(error));
     } finally {
       entry.preparing = false;
       entry.prepareAt = this.options.clock.now() + PREPARE_AGAIN;
@@ -324,6 +355,21 @@ export class Preparing {
     // The next tick after that opens it again.
     entry.prepareAt = this.options.clock.now() + PREPARE_AGAIN;
   }
+}
+
+/** What is refused once is refused again; every other failure may pass. */
+function isRefusal(error: unknown): boolean {
+  return asSeedcastError(error).exitCode === EXIT.invalid;
+}
+
+/** @throws SC_JOB_EXISTS where the ledger is that of another submission of this id. */
+function checkGenesis({ record, spec }: JobEntry, genesis: Genesis): void {
+  if (JSON.stringify(genesis.spec) === JSON.stringify(spec) && genesis.init === record.init) return;
+  throw new SeedcastError(
+    'SC_JOB_EXISTS',
+    `the store has a ledger of job ${record.job} with another spec or other start weights`,
+    { hint: 'choose another --id' },
+  );
 }
 
 /** The last event of a job whose ledger the store no longer has. */

@@ -95,13 +95,13 @@ export function slowToStore(bus: Bus): Bus {
   return altered(bus, 'keyValue', keyValue);
 }
 
-export function submission(job = 'j'): Uint8Array {
+export function submission(job = 'j', seed = 1): Uint8Array {
   const { name, spec } = parseJob({
     apiVersion: 'seedcast/v1',
     kind: 'Job',
     metadata: { name: 'j' },
     spec: {
-      seed: 1,
+      seed,
       method: { name: 'es', population: 2, sigma: 1 },
       objective: { name: 'picky' },
       stop: { steps: 1 },
