@@ -31,16 +31,17 @@ export class Answering {
     const { record, runner } = entry;
     const state = this.table.stateOf(entry);
     const ended = isEnd(state);
+    const { state: shown, reason } = this.table.shown(entry);
     const refuse = (why: string): never => {
       throw new SeedcastError('SC_JOB_STATE', `${request.action}: job ${record.job} ${why}`);
     };
     if (request.action === 'delete') {
-      if (!ended && state !== 'pending') refuse(`is ${state}; cancel it first`);
+      if (!ended && state !== 'pending' && runner?.stuck !== true) refuse(`is ${shown}; cancel it first`);
       await this.remove(entry);
       return { job: record.job, state };
     }
     if (request.action === 'extend') {
-      if (!ended) refuse(`is ${state}; only an ended job can be extended`);
+      if (!ended) refuse(`is ${shown}; only an ended job can be extended`);
       const stop = checkedStop(request.stop);
       await this.preparing.open(entry, false);
       if (entry.runner === null) refuse('never began');
@@ -51,8 +52,7 @@ export class Answering {
     if (ended) refuse(`has ended (${state})`);
     if (runner === null) {
       if (record.state !== 'pending') refuse(`is ${state}, but has no ledger any more`);
-      if (request.action !== 'cancel' && request.action !== 'stop')
-        refuse(`is pending: ${this.table.reasonOf(entry) ?? ''}`);
+      if (request.action !== 'cancel' && request.action !== 'stop') refuse(`is pending: ${reason ?? ''}`);
       // The request, for a genesis that is on its way: the job then begins and is cancelled at once.
       await this.table.save(entry, {
         state: 'cancelled',
@@ -61,6 +61,7 @@ export class Answering {
       });
       return { job: record.job, state: 'cancelled' };
     }
+    if (runner.stuck) refuse(`is stuck and can only be deleted: ${reason ?? ''}`);
     // Kept until the ledger shows it: this leader may die before it does.
     if (request.action === 'stop' || request.action === 'cancel')
       await this.table.save(entry, { request: request.action });
@@ -68,7 +69,7 @@ export class Answering {
     if (request.action === 'resume') {
       if (request.acceptCode === true)
         runner.control({ action: 'accept-code', code: this.offeredCode(entry) });
-      else if (state !== 'paused') refuse(`is ${state}, not paused`);
+      else if (state !== 'paused') refuse(`is ${shown}, not paused`);
     }
     if (request.action !== 'resume' || state === 'paused') runner.control({ action: request.action });
     return { job: record.job, state: this.table.stateOf(entry) };

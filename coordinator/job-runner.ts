@@ -81,6 +81,11 @@ export class JobRunner {
     return this.core.status.waiting;
   }
 
+  /** Not even the record that ends the job is accepted: it does not answer to controls any more. */
+  get stuck(): boolean {
+    return this.core.status.phase === 'stuck';
+  }
+
   start(): void {
     this.handle({ type: 'tick' });
   }

@@ -148,7 +148,8 @@ export class Placing {
     holders: readonly string[],
     ready: readonly string[],
   ): void {
-    if (ready.length > 0 || entry.runner?.state !== 'running') {
+    // A stuck job says itself why; workers would not help it.
+    if (ready.length > 0 || entry.runner?.state !== 'running' || entry.runner.stuck) {
       entry.told = null;
       return;
     }

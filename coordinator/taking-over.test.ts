@@ -16,9 +16,9 @@ import {
   kinds,
   stateOf,
   placed,
+  withJob,
 } from '../test/support/leader.js';
 import { MemoryHub } from '../shared/bus/memory.js';
-import type { Bus } from '../shared/bus/port.js';
 import { encodeRecord, recordHash } from '../shared/ledger/records.js';
 import { placementMessage } from '../shared/wire/messages.js';
 import { type JobSummary, encodeJson, openAnswer } from '../shared/wire/reports.js';
@@ -54,18 +54,6 @@ void describe('a coordinator that takes up only the jobs it is asked for', () =>
 
 void describe('a job whose ledger is being read', () => {
   const EXTENSION = { steps: 2, evaluations: null, fitness: null, wallClock: null, plateau: null };
-
-  /** With one job, begun and left at its genesis, and its leader gone. */
-  async function withJob(): Promise<{ readonly hub: MemoryHub; readonly bus: Bus }> {
-    const hub = new MemoryHub();
-    const bus = hub.connect();
-    bus.subscribe(all.worker('w').describe, ({ respond }) => respond?.(DESCRIBED));
-    const first = await leading(hub.connect());
-    bus.publish(all.worker('w').heartbeat, encodeJson(HEARTBEAT));
-    await asked(bus, all.service.submit, decoded(submission()));
-    await first.stop();
-    return { hub, bus };
-  }
 
   void it('gets one runner, which every request reaches that came meanwhile', async (t) => {
     const { hub, bus } = await withJob();

@@ -266,6 +266,27 @@ describe("a coordinator's core", () => {
     }
   });
 
+  it('ends a job whose last record is refused with nothing of what that held', () => {
+    const bench = new Bench({
+      spec: { stop: { steps: 1, evaluations: null, fitness: null, wallClock: null, plateau: null } },
+      objective: { validation: { metric: 'accuracy', direction: 'maximize', parts: 1 } },
+    });
+    let round = only(bench.settle(bench.feed(ready('w'))), 'round').message;
+    round = only(bench.settle(bench.feed(answer(round, 'w', 0, [1, 2, 3, 4, 5, 0.5]))), 'round').message;
+    assert.equal(round.phase, 1);
+    // A character more than a digest has.
+    const refused = answer(round, 'w', 0, [0.25, 0.75], { digest: 'd'.repeat(65) });
+    const commit = only(bench.feed(refused), 'commit');
+    const { from } = only(
+      bench.feed({ type: 'committed', sequence: bench.write(commit.bytes) }),
+      'read-ledger',
+    );
+    bench.settle(bench.feed(bench.ledgerFrom(from)));
+    const { end } = bench.view();
+    assert.equal(end?.status, 'failed');
+    assert.deepEqual([end.centre, end.validation, end.digest], [null, null, null]);
+  });
+
   it('does not measure the speed of a worker that has gone by a result that comes late', () => {
     const bench = new Bench({ method: { population: 64 } });
     const values = (units: number): number[] => Array.from({ length: units }, (_, i) => i);

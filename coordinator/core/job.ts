@@ -724,6 +724,7 @@ export class JobCore {
     // Nothing of what was refused may be in the record that ends the job.
     this.failure = this.refusal;
     this.finalCentre = null;
+    this.finalValidation = null;
     this.finalDigest = null;
     this.next(now, out);
   }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { Coordinator } from '../../coordinator/service.js';
 import type { CoordinatorOptions } from '../../coordinator/options.js';
+import { MemoryHub } from '../../shared/bus/memory.js';
 import type { Bus } from '../../shared/bus/port.js';
 import { parseJob } from '../../shared/job/parse.js';
 import { decodeRecord } from '../../shared/ledger/records.js';
@@ -158,4 +159,16 @@ function bound(target: object, name: string | symbol): unknown {
 export async function placed(bus: Bus, worker: string): Promise<readonly string[]> {
   const answer = await bus.request(all.service.ask, new TextEncoder().encode(worker), { timeout: 1000 });
   return placementMessage.decode(askReply.decode(answer).placement).jobs;
+}
+
+/** With one job, begun and left at its genesis, and its leader gone. */
+export async function withJob(): Promise<{ readonly hub: MemoryHub; readonly bus: Bus }> {
+  const hub = new MemoryHub();
+  const bus = hub.connect();
+  bus.subscribe(all.worker('w').describe, ({ respond }) => respond?.(DESCRIBED));
+  const first = await leading(hub.connect());
+  bus.publish(all.worker('w').heartbeat, encodeJson(HEARTBEAT));
+  await asked(bus, all.service.submit, decoded(submission()));
+  await first.stop();
+  return { hub, bus };
 }
