@@ -96,8 +96,8 @@ export class Answering {
   private offeredCode({ spec, record, runner }: JobEntry): string {
     const counts = new Map<string, number>();
     for (const heartbeat of this.fleet.alive(this.options.clock.now())) {
-      const code = this.fleet.codeFor(heartbeat, spec, runner?.view.code ?? '');
-      if (code !== undefined && code !== null) counts.set(code, (counts.get(code) ?? 0) + 1);
+      const code = this.fleet.codeFor(heartbeat, spec, runner?.view.code ?? '')?.code ?? null;
+      if (code !== null) counts.set(code, (counts.get(code) ?? 0) + 1);
     }
     const [best] = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
     if (best !== undefined) return best[0];

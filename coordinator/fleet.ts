@@ -18,11 +18,16 @@ interface Offer {
   /** Of the process that was asked, and what it announced: another process, or other code, is asked again. */
   readonly pid: number;
   readonly announced: string | undefined;
-  /** Null until it has answered. */
+  /** Null until it has answered, and where it refused. */
   code: string | null;
+  /** In its own words: what it refuses it will refuse again. */
+  refusal: string | null;
   /** It gave no answer: it is asked again after its next heartbeat. */
   failed: boolean;
 }
+
+/** The code, null while it is not known; and why the worker refuses the job, null where it does not. */
+type OfferedCode = Pick<Offer, 'code' | 'refusal'>;
 
 interface Member {
   heartbeat: Heartbeat;
@@ -108,8 +113,8 @@ export class Fleet {
       offer.code = description.code;
       return description;
     } catch (thrown) {
-      // What it refuses it will refuse again; then what it announces is all that there is to compare.
-      if (asSeedcastError(thrown).exitCode === EXIT.invalid) offer.code = offer.announced ?? '';
+      const { exitCode, message } = asSeedcastError(thrown);
+      if (exitCode === EXIT.invalid) offer.refusal = message;
       else offer.failed = true;
       throw thrown;
     }
@@ -118,23 +123,36 @@ export class Fleet {
   private newOffer(worker: string, spec: JobSpec): Offer {
     const member = this.members.get(worker);
     const { pid = 0, objectives = {} } = member?.heartbeat ?? {};
-    const offer: Offer = { pid, announced: objectives[spec.objective.name], code: null, failed: false };
+    const offer: Offer = {
+      pid,
+      announced: objectives[spec.objective.name],
+      code: null,
+      refusal: null,
+      failed: false,
+    };
     member?.offers.set(spec, offer);
     return offer;
   }
 
   /**
-   * The code that would evaluate a job on this worker: undefined without its objective, null while it is not known yet. A
-   * heartbeat tells the code of the objective alone; where that is not what is wanted, the options may name data files that
-   * count too, and the worker is asked.
+   * What would evaluate a job on this worker: undefined without its objective. A heartbeat tells the code of the objective
+   * alone; where that is not what is wanted, the options may name data files that count too, and the worker is asked.
    */
-  codeFor({ worker, pid, objectives }: Heartbeat, spec: JobSpec, wanted: string): string | null | undefined {
+  codeFor({ worker, pid, objectives }: Heartbeat, spec: JobSpec, wanted: string): OfferedCode | undefined {
     const announced = objectives[spec.objective.name];
-    if (announced === undefined || announced === wanted) return announced;
-    const offer = this.members.get(worker)?.offers.get(spec);
-    if (offer?.pid === pid && offer.announced === announced) return offer.code;
+    if (announced === undefined) return undefined;
+    const known = this.members.get(worker)?.offers.get(spec);
+    const offer = known?.pid === pid && known.announced === announced ? known : undefined;
+    if (announced === wanted && offer?.refusal == null) return { code: announced, refusal: null };
+    if (offer !== undefined) return offer;
     // Start weights are the submission's concern. How it fails is kept in the offer.
     this.describeObjective(worker, spec, null).catch(() => undefined);
-    return null;
+    return { code: null, refusal: null };
+  }
+
+  /** Of jobs that have ended or were deleted nothing is kept. */
+  keepOffers(specs: ReadonlySet<JobSpec>): void {
+    for (const { offers } of this.members.values())
+      for (const spec of offers.keys()) if (!specs.has(spec)) offers.delete(spec);
   }
 }

@@ -73,6 +73,8 @@ export class JobBook {
   tick(): void {
     const now = this.options.clock.now();
     const workers = this.fleet.alive(now);
+    const unfinished = this.table.all().filter((entry) => !this.table.hasEnded(entry));
+    this.fleet.keepOffers(new Set(unfinished.map(({ spec }) => spec)));
     this.placing.update(workers, now);
     for (const entry of this.table.all()) {
       if (this.table.hasEnded(entry) || entry.parked !== undefined) continue;

@@ -116,8 +116,10 @@ export class Placing {
     if (runner === null) return 'no ledger yet';
     const { name } = spec.objective;
     const wanted = runner.view.code;
-    const code = this.fleet.codeFor(heartbeat, spec, wanted);
-    if (code === undefined) return `${heartbeat.worker} has no objective ${JSON.stringify(name)}`;
+    const offered = this.fleet.codeFor(heartbeat, spec, wanted);
+    if (offered === undefined) return `${heartbeat.worker} has no objective ${JSON.stringify(name)}`;
+    const { code, refusal } = offered;
+    if (refusal !== null) return `${heartbeat.worker} refuses ${name}: ${refusal}`;
     // A replica that is there was opened under the leader before: while its worker is asked it goes on, since a worker that
     // is told to drop it replays the whole ledger afterwards.
     if (code === null && heartbeat.jobs[record.job] === undefined) return UNKNOWN_CODE;

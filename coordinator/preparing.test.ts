@@ -1,6 +1,6 @@
 // From a submission to a ledger while the store or its answers fail: only a refusal ends a job, everything else is tried again.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { type TestContext, describe, it } from 'node:test';
 import { MemoryHub } from '../shared/bus/memory.js';
 import type { Bus } from '../shared/bus/port.js';
 import { SeedcastError } from '../shared/errors.js';
@@ -8,6 +8,7 @@ import { type JobSummary, encodeJson } from '../shared/wire/reports.js';
 import {
   DESCRIBED,
   HEARTBEAT,
+  WITH_FILES,
   all,
   alteredStreams,
   asked,
@@ -65,6 +66,75 @@ void describe('a job that is prepared while answers are lost', () => {
     assert.match(String(answer['reason']), /the answer was lost/);
     await until(async () => (await kinds(bus, 'j')).join(' ') === 'genesis leader', 'it is opened');
     assert.notEqual(await stateOf(bus, 'j'), 'failed');
+  });
+});
+
+void describe('a job that one worker refuses', () => {
+  const refusal = (message: string): Uint8Array =>
+    encodeJson({ ok: false, error: { code: 'SC_DATA_FILE', message } });
+
+  /** Describes as each worker answers, in the order of their ids. */
+  async function withWorkers(
+    t: TestContext,
+    answers: Readonly<Record<string, Uint8Array>>,
+  ): Promise<{ readonly bus: Bus; readonly asked: string[] }> {
+    const hub = new MemoryHub();
+    const bus = hub.connect();
+    const asked: string[] = [];
+    for (const [worker, answer] of Object.entries(answers))
+      bus.subscribe(all.worker(worker).describe, ({ respond }) => {
+        asked.push(worker);
+        respond?.(answer);
+      });
+    const coordinator = await leading(hub.connect());
+    t.after(() => coordinator.stop());
+    for (const worker of Object.keys(answers))
+      bus.publish(all.worker(worker).heartbeat, encodeJson({ ...HEARTBEAT, worker }));
+    return { bus, asked };
+  }
+
+  void it('runs on another, and says of the first what it said', async (t) => {
+    const { bus } = await withWorkers(t, { v: refusal('there is no tray'), w: WITH_FILES });
+    await asked(bus, all.service.submit, decoded(submission()));
+    assert.deepEqual(await kinds(bus, 'j'), ['genesis']);
+    const { workers } = await asked(bus, all.service.describe, { job: 'j' });
+    const [v, w] = workers as { placed: boolean; problem: string | null }[];
+    assert.equal(v?.placed, false);
+    assert.equal(v.problem, 'v refuses picky: there is no tray');
+    assert.deepEqual([w?.placed, w?.problem], [true, null]);
+  });
+
+  void it('is refused where all refuse it', async (t) => {
+    const { bus, asked: order } = await withWorkers(t, {
+      v: refusal('there is no tray'),
+      w: refusal('no room'),
+    });
+    await assert.rejects(
+      asked(bus, all.service.submit, decoded(submission())),
+      (error: SeedcastError) => error.code === 'SC_DATA_FILE' && error.message === 'there is no tray',
+    );
+    assert.deepEqual(order, ['v', 'w']);
+  });
+
+  void it('waits where another gives no answer that counts', async (t) => {
+    const fault = encodeJson({ ok: false, error: { code: 'SC_INTERNAL', message: 'out of breath' } });
+    const { bus } = await withWorkers(t, { v: refusal('there is no tray'), w: fault });
+    const { state, reason } = await asked(bus, all.service.submit, decoded(submission()));
+    assert.equal(state, 'pending');
+    assert.match(String(reason), /worker w .* out of breath/);
+  });
+
+  void it('is asked about again when it goes on after its end', async (t) => {
+    const { bus, asked: order } = await withWorkers(t, { w: WITH_FILES });
+    await asked(bus, all.service.submit, decoded(submission()));
+    await asked(bus, all.service.control, { job: 'j', action: 'cancel' });
+    await until(async () => (await stateOf(bus, 'j')) === 'cancelled', 'it is cancelled');
+    // Two ticks of the leader: it keeps nothing of jobs that have ended.
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    assert.deepEqual(order, ['w']);
+    const stop = { steps: 2, evaluations: null, fitness: null, wallClock: null, plateau: null };
+    await asked(bus, all.service.control, { job: 'j', action: 'extend', stop });
+    await until(() => order.length === 2, 'it is asked again');
   });
 });
 

@@ -175,8 +175,7 @@ export class Preparing {
     const { name } = entry.spec.objective;
     const workers = this.fleet.alive(this.options.clock.now());
     const able = workers.filter(({ objectives }) => Object.hasOwn(objectives, name));
-    const [first] = able;
-    if (first === undefined) {
+    if (able.length === 0) {
       this.table.tell(
         entry,
         workers.length === 0
@@ -185,13 +184,20 @@ export class Preparing {
       );
       return null;
     }
-    try {
-      return await this.fleet.describeObjective(first.worker, entry.spec, entry.record.init);
-    } catch (thrown) {
-      if (isRefusal(thrown)) throw thrown;
-      this.table.tell(entry, `worker ${first.worker} does not describe the objective: ${messageOf(thrown)}`);
-      return null;
+    // One may lack a data package that another has: only what all refuse is refused.
+    const failures: { readonly worker: string; readonly error: unknown }[] = [];
+    for (const { worker } of able) {
+      try {
+        return await this.fleet.describeObjective(worker, entry.spec, entry.record.init);
+      } catch (error) {
+        failures.push({ worker, error });
+      }
+      if (this.stopped || this.table.isDropped(entry)) return null;
     }
+    const [open] = failures.filter(({ error }) => !isRefusal(error));
+    if (open === undefined) throw failures[0]?.error;
+    this.table.tell(entry, `worker ${open.worker} does not describe the objective: ${messageOf(open.error)}`);
+    return null;
   }
 
   /** Refuses a job whose records and evidence cannot fit in what the store still takes: SC_SPEC_STORAGE. */
