@@ -7,6 +7,7 @@ import { SeedcastError } from '../shared/errors.js';
 import { type JobSummary, encodeJson } from '../shared/wire/reports.js';
 import {
   DESCRIBED,
+  DESCRIPTION,
   HEARTBEAT,
   WITH_FILES,
   all,
@@ -135,6 +136,29 @@ void describe('a job that one worker refuses', () => {
     const stop = { steps: 2, evaluations: null, fitness: null, wallClock: null, plateau: null };
     await asked(bus, all.service.control, { job: 'j', action: 'extend', stop });
     await until(() => order.length === 2, 'it is asked again');
+  });
+});
+
+void describe('a submission to a store with little room', () => {
+  void it('is refused where the parts of its validation alone take more than there is', async (t) => {
+    const hub = new MemoryHub();
+    const bus = hub.connect();
+    const validation = { metric: 'accuracy', direction: 'maximize', parts: 2 ** 16 };
+    const answer = encodeJson({ ok: true, description: { ...DESCRIPTION, validation } });
+    bus.subscribe(all.worker('w').describe, ({ respond }) => respond?.(answer));
+    let left = 0;
+    const coordinator = await leading(alteredStreams(hub.connect(), { room: () => Promise.resolve(left) }));
+    t.after(() => coordinator.stop());
+    bus.publish(all.worker('w').heartbeat, encodeJson(HEARTBEAT));
+    // Every tenth step has its parts, of 8 bytes each. Members, centre and record of this job take about 1 kB a step.
+    left = (2 ** 16 * 8) / 10;
+    await assert.rejects(
+      asked(bus, all.service.submit, decoded(submission())),
+      (error: SeedcastError) => error.code === 'SC_SPEC_STORAGE',
+    );
+    left += 2000;
+    await asked(bus, all.service.submit, decoded(submission()));
+    assert.deepEqual(await kinds(bus, 'j'), ['genesis']);
   });
 });
 

@@ -2,7 +2,7 @@
 // Also what a new leader does with the ledgers it finds. Placing the job on workers is not done here.
 import type { KeyValue } from '../shared/bus/port.js';
 import { EXIT, SeedcastError, asSeedcastError, messageOf } from '../shared/errors.js';
-import { checkStorage, estimateJob } from '../shared/job/estimate.js';
+import { checkStorage, estimateDescribed } from '../shared/job/estimate.js';
 import type { JobSpec } from '../shared/job/spec.js';
 import { type Genesis, NO_PARENT, encodeRecord } from '../shared/ledger/records.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
@@ -201,7 +201,7 @@ export class Preparing {
   }
 
   /** Refuses a job whose records and evidence cannot fit in what the store still takes: SC_SPEC_STORAGE. */
-  private async checkRoom({ spec }: JobEntry, { tensors, auxiliary }: ObjectiveDescription): Promise<void> {
+  private async checkRoom({ spec }: JobEntry, description: ObjectiveDescription): Promise<void> {
     const { streams } = this.store.names;
     const rooms = await Promise.all(
       [streams.ledger, streams.evidence].map((name) => this.options.bus.streams.room(name)),
@@ -210,8 +210,7 @@ export class Preparing {
       (least, r) => (r === null || (least !== null && least <= r) ? least : r),
       null,
     );
-    if (room !== null)
-      checkStorage(estimateJob(spec, tensors, 1, { statistics: auxiliary?.length ?? 0 }), room);
+    if (room !== null) checkStorage(estimateDescribed(spec, description, 1), room);
   }
 
   private async begin(entry: JobEntry, objective: ObjectiveDescription): Promise<void> {

@@ -1,7 +1,7 @@
 // What a job will cost, printed before it runs: the compiled spec, bytes, memory, and the share of time that applying
 // steps takes. The objective is described, and timed for one evaluation, in this process.
 import { SeedcastError } from '../../shared/errors.js';
-import { type JobEstimate, bytesText, estimateJob } from '../../shared/job/estimate.js';
+import { type JobEstimate, bytesText, estimateDescribed } from '../../shared/job/estimate.js';
 import { nearest } from '../../shared/job/nearest.js';
 import type { ObjectiveDescription } from '../../shared/objectives/types.js';
 import { describeObjective } from '../../worker/objectives/describe.js';
@@ -56,11 +56,7 @@ export async function printCosts(host: Host, source: JobSource, flags: CostFlags
   const { spec } = source.parsed;
   const { loaded, description } = await describeHere(source, flags.objectives);
   const evaluation = await timeEvaluation(host, { loaded, description }, spec);
-  const estimate = estimateJob(spec, description.tensors, flags.workers, {
-    evaluation,
-    statistics: description.auxiliary?.length ?? 0,
-    validation: description.validation?.parts ?? 0,
-  });
+  const estimate = estimateDescribed(spec, description, flags.workers, { evaluation });
   const { io } = host;
   if (flags.json === true) {
     io.json({

@@ -3,7 +3,7 @@
 // exact, and ledgers that cannot fit. Pure arithmetic on the compiled spec.
 
 import { SeedcastError } from '../errors.js';
-import type { CompiledTensor, Dtype } from '../objectives/types.js';
+import type { CompiledTensor, Dtype, ObjectiveDescription } from '../objectives/types.js';
 import { MAX_COEFFICIENT_BYTES } from '../ledger/limits.js';
 import { PRODUCT_MAX } from '../methods/low-rank.js';
 import { methodNamed } from '../methods/registry.js';
@@ -107,6 +107,20 @@ export function estimateJob(
     memory: memoryOf(spec, tensors, statistics),
     time: costs.evaluation === undefined ? null : timeOf(costs.evaluation, applyPair, members, workers),
   };
+}
+
+/** `estimateJob` of an objective as a worker described it: what it declares beside its tensors is counted. */
+export function estimateDescribed(
+  spec: JobSpec,
+  { tensors, auxiliary, validation }: ObjectiveDescription,
+  workers: number,
+  costs: Pick<Costs, 'evaluation' | 'applyPair'> = {},
+): JobEstimate {
+  return estimateJob(spec, tensors, workers, {
+    ...costs,
+    statistics: auxiliary?.length ?? 0,
+    validation: validation?.parts ?? 0,
+  });
 }
 
 /** Seconds to rebuild and add the noise of one direction. */
