@@ -1,5 +1,5 @@
 // What people ask of the leader: controls of a job, summaries, a description. Decides what a request may do in which
-// state; the ledger and the workers are reached by preparing and placing.
+// state; the ledger and the workers are reached by opening and placing.
 import { finalValidation } from '../shared/ledger/fold.js';
 import type { KeyValue } from '../shared/bus/port.js';
 import { SeedcastError } from '../shared/errors.js';
@@ -9,9 +9,9 @@ import { toHex } from '../shared/wire/codec.js';
 import type { ControlRequest, JobState, JobSummary } from '../shared/wire/reports.js';
 import type { Fleet } from './fleet.js';
 import { type JobEntry, type JobTable, isEnd } from './job-table.js';
+import type { Opening } from './opening.js';
 import type { CoordinatorOptions } from './options.js';
 import type { Placing } from './placing.js';
-import type { Preparing } from './preparing.js';
 
 export class Answering {
   constructor(
@@ -20,14 +20,14 @@ export class Answering {
     private readonly bucket: KeyValue,
     private readonly fleet: Fleet,
     private readonly table: JobTable,
-    private readonly preparing: Preparing,
+    private readonly opening: Opening,
     private readonly placing: Placing,
   ) {}
 
   async control(request: ControlRequest): Promise<{ job: string; state: JobState }> {
     const entry = this.table.entry(request.job);
     // What is to be deleted need not run.
-    if (request.action !== 'delete') await this.preparing.takeUp(entry);
+    if (request.action !== 'delete') await this.opening.takeUp(entry);
     const { record, runner } = entry;
     const state = this.table.stateOf(entry);
     const ended = isEnd(state);
@@ -43,7 +43,7 @@ export class Answering {
     if (request.action === 'extend') {
       if (!ended) refuse(`is ${shown}; only an ended job can be extended`);
       const stop = checkedStop(request.stop);
-      await this.preparing.open(entry, false);
+      await this.opening.open(entry, false);
       if (entry.runner === null) refuse('never began');
       await this.table.save(entry, { state: 'running', reason: null, request: null, result: null });
       entry.runner?.control({ action: 'extend', stop });

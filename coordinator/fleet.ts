@@ -1,6 +1,6 @@
 // The workers as their heartbeats tell: who is alive, what each can run, and how its replicas stand.
 import type { Bus } from '../shared/bus/port.js';
-import { EXIT, asSeedcastError } from '../shared/errors.js';
+import { isRefusal, messageOf } from '../shared/errors.js';
 import type { JobSpec } from '../shared/job/spec.js';
 import type { ObjectiveDescription } from '../shared/objectives/types.js';
 import { type Heartbeat, encodeJson, openAnswer } from '../shared/wire/reports.js';
@@ -113,8 +113,7 @@ export class Fleet {
       offer.code = description.code;
       return description;
     } catch (thrown) {
-      const { exitCode, message } = asSeedcastError(thrown);
-      if (exitCode === EXIT.invalid) offer.refusal = message;
+      if (isRefusal(thrown)) offer.refusal = messageOf(thrown);
       else offer.failed = true;
       throw thrown;
     }

@@ -1,5 +1,5 @@
-// All jobs of the pool at the leader: what each part does with them, and in which order. Preparing begins jobs and opens
-// ledgers, placing brings workers to them, answering serves people; the table is what they share.
+// All jobs of the pool at the leader: what each part does with them, and in which order. Preparing begins jobs, opening
+// gives them their runners, placing brings workers to them, answering serves people; the table is what they share.
 import type { KeyValue } from '../shared/bus/port.js';
 import { messageOf } from '../shared/errors.js';
 import type { LedgerStore } from '../shared/ledger/store.js';
@@ -16,11 +16,13 @@ import { Answering } from './answering.js';
 import type { Fleet } from './fleet.js';
 import { type JobEntry, JobTable, isEnd } from './job-table.js';
 import type { CoordinatorOptions } from './options.js';
+import { Opening } from './opening.js';
 import { Placing } from './placing.js';
 import { Preparing, type Submission } from './preparing.js';
 
 export class JobBook {
   private readonly table: JobTable;
+  private readonly opening: Opening;
   private readonly preparing: Preparing;
   private readonly placing: Placing;
   private readonly answering: Answering;
@@ -35,14 +37,15 @@ export class JobBook {
   ) {
     this.table = new JobTable(options, store, bucket);
     this.placing = new Placing(options, store, fleet, this.table);
-    this.preparing = new Preparing(options, store, bucket, fleet, this.table, {
+    this.opening = new Opening(options, store, this.table, {
       // While some jobs are not known yet, a placement would take them from the workers that hold them.
       onOpened: () => {
         if (this.loaded) this.tick();
       },
       onRebuild: (job, workers) => this.placing.rebuild([job], workers),
     });
-    this.answering = new Answering(options, store, bucket, fleet, this.table, this.preparing, this.placing);
+    this.preparing = new Preparing(options, store, bucket, fleet, this.table, this.opening);
+    this.answering = new Answering(options, store, bucket, fleet, this.table, this.opening, this.placing);
   }
 
   /** Every job of the bucket; the unfinished ones go on from their ledgers. */
@@ -50,7 +53,7 @@ export class JobBook {
     for (const { key, value } of await this.bucket.list()) {
       try {
         const entry = this.table.add(decodeJson(jobRecordSchema, value, `job record ${key}`));
-        if (!this.table.hasEnded(entry)) await this.preparing.found(entry);
+        if (!this.table.hasEnded(entry)) await this.opening.found(entry);
       } catch (error) {
         this.options.log(`job ${key} cannot be taken over: ${messageOf(error)}`);
       }
@@ -67,6 +70,7 @@ export class JobBook {
 
   stop(): void {
     this.preparing.stop();
+    this.opening.stop();
     for (const { runner } of this.table.all()) runner?.stop();
   }
 

@@ -148,6 +148,13 @@ export class JobTable {
     this.saveSoon(entry, { reason });
   }
 
+  /** A worker refuses the job's objective or options, or the ledger is another's: it cannot run. */
+  refuse(entry: JobEntry, reason: string): void {
+    if (this.isDropped(entry)) return;
+    this.tell(entry, reason);
+    this.saveSoon(entry, { state: 'failed', reason });
+  }
+
   /** Says once what a turn of the job threw. */
   tellFault(entry: JobEntry, reason: string): void {
     entry.fault = reason;

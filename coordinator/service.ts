@@ -19,7 +19,7 @@ import { Fleet } from './fleet.js';
 import { JobBook } from './job-book.js';
 import { Lease } from './lease.js';
 import type { CoordinatorOptions } from './options.js';
-import { lostEvent } from './preparing.js';
+import { lostEvent } from './opening.js';
 
 export type CoordinatorState = 'starting' | 'standby' | 'leading' | 'stopped';
 

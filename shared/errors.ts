@@ -111,3 +111,8 @@ export function formatError(error: SeedcastError): string {
   const hint = error.hint === undefined ? '' : ` (${error.hint})`;
   return `${at === '' ? '' : `${at}: `}${error.message}${hint} [${error.code}]`;
 }
+
+/** What is refused once is refused again; every other failure may pass. */
+export function isRefusal(error: unknown): boolean {
+  return asSeedcastError(error).exitCode === EXIT.invalid;
+}
