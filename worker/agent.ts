@@ -16,8 +16,7 @@ import {
 import type { Names } from '../shared/wire/subjects.js';
 import { ThreadPool } from './compute/pool.js';
 import type { CatalogEntry } from './compute/protocol.js';
-import { type EngineChoice, type EngineWish, chooseEngine } from './engines/open.js';
-import { ENGINE_PROVIDERS } from './engines/providers.js';
+import type { EngineChoice, EngineWish } from './engines/open.js';
 import { JobSession } from './job-session.js';
 import { startWeights } from './replica/start-weights.js';
 
@@ -68,11 +67,11 @@ export class WorkerAgent {
   private cancelTimers: (() => void)[] = [];
 
   constructor(private readonly options: WorkerOptions) {
-    const { bus, names, clock, threads, objectivePaths, engine = 'auto', log } = options;
+    const { bus, names, clock, threads, objectivePaths, log } = options;
     this.store = new LedgerStore(bus, names);
     this.pool = new ThreadPool(
       threads,
-      { objectivePaths, engine },
+      { objectivePaths },
       {
         clock,
         log: (job, message) => log(message, job === null ? {} : { job }),
@@ -93,7 +92,7 @@ export class WorkerAgent {
   /** Loads the objectives (SC_OBJECTIVE_FILE, SC_ENGINE when something cannot be had) and joins the pool. */
   async start(): Promise<void> {
     const { bus, names, worker } = this.options;
-    this.engine = await chooseEngine(this.options.engine ?? 'auto', ENGINE_PROVIDERS);
+    this.engine = await this.pool.chooseEngine(this.options.engine ?? 'auto');
     this.catalog = await this.pool.run(0, { op: 'catalog' });
     const own = names.worker(worker);
     this.listen(own.placement, (payload) => this.placed(placementMessage.decode(payload)));
@@ -158,11 +157,8 @@ export class WorkerAgent {
       });
       if (init !== null) {
         const { sha256, map } = init;
-        await startWeights(this.options.bus.blobs, {
-          init: sha256,
-          spec: { init: { map } },
-          objective: description,
-        });
+        const start = { init: sha256, spec: { init: { map } }, objective: description };
+        await startWeights(this.options.bus.blobs, start, { made: false });
       }
       return { ok: true, description };
     } catch (thrown) {

@@ -74,10 +74,11 @@ export class JobSession {
 
   /** Looks at a recent update, for the next heartbeat. */
   refreshFigures(): void {
-    if (!this.ready || this.figuresPending) return;
+    const { compute } = this;
+    if (!this.ready || this.figuresPending || compute === null) return;
     this.figuresPending = true;
-    this.compute
-      ?.figures(this.core.head.view?.lastCentre ?? null)
+    void compute
+      .figures(this.core.head.view?.lastCentre ?? null)
       .then(
         (figures) => {
           this.figures = figures ?? NO_FIGURES;

@@ -6,7 +6,7 @@ import { deriveKey } from '../../shared/random/key.js';
 import { evaluationSeed } from '../../shared/random/noise.js';
 import { applyBounds } from '../../shared/tensors/bounds.js';
 import { initialValues } from '../../shared/tensors/init.js';
-import { openEngine } from '../../worker/engines/providers.js';
+import { lazyEngine } from '../../worker/engines/providers.js';
 import { type EvaluationOutcome, ObjectiveRunner } from '../../worker/objectives/run.js';
 import type { Host } from '../host.js';
 import type { LocalObjective } from './costs.js';
@@ -19,6 +19,9 @@ export interface Evaluations {
   readonly seed: string | number;
   readonly repeats: number;
 }
+
+/** Of this process. */
+const engine = lazyEngine('auto');
 
 /** Tells engines apart what is evaluated here one after another. */
 let sources = 0;
@@ -35,7 +38,7 @@ export async function evaluateHere(
     thread: 0,
     clock: host.clock,
     log: (message) => host.io.message(message),
-    engine: () => openEngine('auto'),
+    engine,
   });
   const key = deriveKey(seed);
   const population: PopulationSource = {

@@ -10,7 +10,7 @@ import { type ParsedJob, parseJobFile } from '../../shared/job/parse.js';
 import { readSource } from '../../shared/job/yaml-source.js';
 import type { ObjectiveDescription } from '../../shared/objectives/types.js';
 import type { Entropy } from '../../shared/ports.js';
-import { matchTensors } from '../../shared/tensors/match.js';
+import { checkWithinBounds, matchTensors } from '../../shared/tensors/match.js';
 import { readNpy } from '../../shared/tensors/npy.js';
 import { readSafetensors, writeSafetensors } from '../../shared/tensors/safetensors.js';
 import { type Heartbeat, type JobState, encodeJson, openAnswer } from '../../shared/wire/reports.js';
@@ -147,8 +147,14 @@ async function uploadStart(
   if (init === null) throw new SeedcastError('SC_INTERNAL', 'the job has no init');
   const bytes = await startBytes(pool, source, init.from, objective);
   const shown = init.from;
-  if (objective !== null)
-    matchTensors(objective.tensors, readSafetensors(bytes, shown).tensors, init.map, shown);
+  if (objective !== null) {
+    const { tensors } = objective;
+    checkWithinBounds(
+      tensors,
+      matchTensors(tensors, readSafetensors(bytes, shown).tensors, init.map, shown),
+      shown,
+    );
+  }
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const begun = host.clock.now();
   await pool.bus.blobs.put(sha256, bytes, job);

@@ -30,7 +30,7 @@ import type { ResultMessage, RoundMessage } from '../../shared/wire/messages.js'
 import { unitCount } from '../../shared/wire/slices.js';
 import { JobEvaluator } from '../../worker/compute/evaluator.js';
 import { parseEngineWish } from '../../worker/engines/open.js';
-import { openEngine } from '../../worker/engines/providers.js';
+import { lazyEngine } from '../../worker/engines/providers.js';
 import { sha256 } from '../../worker/objectives/code-hash.js';
 import { describeObjective } from '../../worker/objectives/describe.js';
 import { type LoadedObjective, loadObjectives } from '../../worker/objectives/load.js';
@@ -222,7 +222,7 @@ class LocalRun {
       thread: 0,
       clock: systemClock,
       log: (message) => process.stderr.write(`${message}\n`),
-      engine: () => openEngine(parseEngineWish(options.engine ?? 'auto')),
+      engine: lazyEngine(parseEngineWish(options.engine ?? 'auto')),
     });
     const now = systemClock.now();
     this.turnAt = now;

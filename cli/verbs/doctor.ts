@@ -132,7 +132,7 @@ function cores(): Finding {
 async function engines(): Promise<Finding[]> {
   const probes = await Promise.all(
     ENGINE_PROVIDERS.map(async (provider) =>
-      (await provider.probe()).map((probe): Finding => {
+      (await provider.probe(null)).map((probe): Finding => {
         const what = `engine ${provider.name}`;
         return probe.available
           ? { grade: 'ok', what, found: `${probe.backend}: ${probe.details}` }

@@ -102,7 +102,7 @@ export interface ValidationDeclaration {
   readonly metric: string;
   /** Which way is better. */
   readonly direction: Direction;
-  /** Evaluations it is cut into, from 1 to 65,536: as many workers can share it. */
+  /** Evaluations it is cut into, to 65,536: as many workers can share it. 0: nothing to measure by with these options. */
   parts(options: ObjectiveOptions): number;
 }
 
@@ -159,8 +159,8 @@ export interface ObjectiveDefinition<Resource = unknown, P extends TensorDeclara
   ): readonly (Evaluation | EvaluationFailure)[] | Promise<readonly (Evaluation | EvaluationFailure)[]>;
   /**
    * A whole slice on the worker's engine, without any member's own arrays: `population` names the weights, `engine` adds
-   * each member's perturbation inside its operations. One result a context, in order; preferred over the other two. Every
-   * tensor must be float32 or int8 and without bounds.
+   * each member's perturbation inside its operations. One result a context, in order; preferred over the other two. A call has
+   * members of one step, or one evaluation of another point by itself. Every tensor must be float32 or int8, without bounds.
    */
   evaluatePopulation?(
     engine: Engine,

@@ -10,7 +10,7 @@ import { allocate, dtypeOf, shapeText, type StoredTensor } from './stored.js';
  * Float64 becomes float32 by one rounding; int8 takes only whole numbers in range.
  * @param map name in the file → name in the objective, for those that differ.
  * @param file how messages call the source.
- * @throws SC_TENSOR_MISMATCH listing every tensor that is missing, extra, of another shape, or of values that do not fit.
+ * @throws SC_TENSOR_MISMATCH listing every tensor that is missing, extra, of another shape, or of values that do not fit its type.
  */
 export function matchTensors(
   declared: readonly CompiledTensor[],
@@ -37,15 +37,34 @@ export function matchTensors(
       );
       return allocate(tensor.dtype, 0);
     }
-    const array = converted(tensor, found.array, problems);
-    problems.push(...beyond(tensor, array));
-    return array;
+    return converted(tensor, found.array, problems);
   });
   for (const name of extra)
     problems.push(
       `extra: ${name} ${shapeText(renamed.get(name)?.shape ?? [])}, which the objective does not declare`,
     );
-  if (problems.length === 0) return arrays;
+  refuse(problems, file);
+  return arrays;
+}
+
+/**
+ * Refuses start values beyond the bounds of their tensors, in the units of the file. For a job that is to be made: one that was
+ * made begins with what its bounds make of them.
+ * @throws SC_TENSOR_MISMATCH naming the tensors, their first such value and the bounds.
+ */
+export function checkWithinBounds(
+  declared: readonly CompiledTensor[],
+  arrays: readonly TensorArray[],
+  file = 'the start values',
+): void {
+  refuse(
+    declared.flatMap((tensor, t) => beyond(tensor, arrays[t] ?? allocate(tensor.dtype, 0))),
+    file,
+  );
+}
+
+function refuse(problems: readonly string[], file: string): void {
+  if (problems.length === 0) return;
   const shown = problems.slice(0, 50).map((problem) => `\n  ${problem}`);
   const more = problems.length > 50 ? `\n  and ${problems.length - 50} more` : '';
   throw new SeedcastError(

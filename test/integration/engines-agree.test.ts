@@ -30,7 +30,7 @@ describe('a pool of all engines', { timeout: 300_000 }, () => {
     pool = await withPool(lasting);
     await pool.coordinator();
     for (const provider of ENGINE_PROVIDERS)
-      for (const probe of await provider.probe()) {
+      for (const probe of await provider.probe(null)) {
         const engine = `${provider.name}:${probe.backend}`;
         if (!probe.available) console.log(`# no worker of ${engine}: ${probe.why}`);
         else {

@@ -76,7 +76,7 @@ export class JobEvaluator {
       if (!wanted()) return null;
       const first = end;
       const attempt = this.attempt(
-        this.prepare(step, layout, first, this.endOfBatch(layout, first, to)),
+        this.prepare(generation, step, layout, first, this.endOfBatch(layout, first, to)),
         signal,
       );
       this.attempting = Promise.allSettled([attempt]);
@@ -132,12 +132,18 @@ export class JobEvaluator {
     return this.replica.genesis.spec.scalars === 'float32' ? Math.fround(value) : value;
   }
 
-  private prepare(step: number, layout: UnitLayout, first: number, last: number): EvaluationRequest[] {
+  private prepare(
+    generation: number,
+    step: number,
+    layout: UnitLayout,
+    first: number,
+    last: number,
+  ): EvaluationRequest[] {
     return Array.from({ length: last - first }, (_, i) => {
       if (this.population)
         return {
           parameters: {},
-          population: this.replica.populationOf(step, layout, first + i),
+          population: this.replica.populationOf(generation, step, layout, first + i),
           ...this.replica.contextOf(step, layout, first + i),
         };
       const arrays = (this.arrays[i] ??= this.replica.allocate());

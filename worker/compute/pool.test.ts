@@ -28,7 +28,7 @@ function poolOf(t: Lasting, setup: (flag: string) => string, ports: Partial<Thre
   );
   const pool = new ThreadPool(
     1,
-    { objectivePaths: [file], engine: { name: 'reference', backend: null } },
+    { objectivePaths: [file] },
     {
       clock: systemClock,
       log: () => undefined,
@@ -43,7 +43,7 @@ function poolOf(t: Lasting, setup: (flag: string) => string, ports: Partial<Thre
   return { pool, flag };
 }
 
-function opening(): Extract<Task, { op: 'open' }> {
+function opening(): Omit<Extract<Task, { op: 'open' }>, 'engine'> {
   return {
     op: 'open',
     job: 'j',

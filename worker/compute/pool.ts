@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { SeedcastError, isErrorCode, messageOf } from '../../shared/errors.js';
 import type { Clock } from '../../shared/ports.js';
+import type { EngineChoice, EngineWish } from '../engines/open.js';
 import type { FromThread, Task, TaskResults, ThreadData, ToThread } from './protocol.js';
 
 /** Milliseconds before a thread that ended soon after its start is started again: doubled each time. The first time: at once. */
@@ -58,6 +59,7 @@ export class ThreadPool {
   private readonly open = new Map<string, Job>();
   /** Jobs being closed: their threads may not go before. */
   private readonly closing = new Set<Promise<unknown>>();
+  private engine: EngineWish = 'auto';
   private nextId = 1;
   private closed = false;
   private readonly cancels = new Set<() => void>();
@@ -174,7 +176,15 @@ export class ThreadPool {
     });
   }
 
-  async openJob(job: Job): Promise<void> {
+  /** Chooses what networks are evaluated on, on a thread, since looking may load much; all threads follow. */
+  async chooseEngine(wish: EngineWish): Promise<EngineChoice> {
+    const choice = await this.run(0, { op: 'choose-engine', wish });
+    this.engine = { name: choice.name, backend: choice.backend };
+    return choice;
+  }
+
+  async openJob(opening: Omit<Job, 'engine'>): Promise<void> {
+    const job: Job = { ...opening, engine: this.engine };
     this.open.set(job.job, job);
     await Promise.all(this.threads.map(({ index }) => this.run(index, job)));
   }

@@ -9,12 +9,11 @@ import type {
   TensorArray,
 } from '../../shared/objectives/types.js';
 import type { UnitLayout } from '../../shared/wire/slices.js';
-import type { EngineWish } from '../engines/open.js';
+import type { EngineChoice, EngineWish } from '../engines/open.js';
 
 export interface ThreadData {
   readonly thread: number;
   readonly objectivePaths: readonly string[];
-  readonly engine: EngineWish;
 }
 
 /** Int32 cells of a job's control buffer: the generation that is still wanted. */
@@ -23,6 +22,7 @@ export const CONTROL_BYTES = 4;
 
 export type Task =
   | { readonly op: 'catalog' }
+  | { readonly op: 'choose-engine'; readonly wish: EngineWish }
   | {
       readonly op: 'describe';
       readonly objective: string;
@@ -36,6 +36,8 @@ export type Task =
       readonly genesis: Uint8Array;
       readonly memory: SharedArrayBuffer;
       readonly control: SharedArrayBuffer;
+      /** What was chosen for all threads of this worker. */
+      readonly engine: EngineWish;
     }
   | { readonly op: 'close'; readonly job: string }
   | {
@@ -105,6 +107,7 @@ export interface Figures {
 
 export interface TaskResults {
   catalog: Readonly<Record<string, CatalogEntry>>;
+  'choose-engine': EngineChoice;
   describe: ObjectiveDescription;
   open: null;
   close: null;

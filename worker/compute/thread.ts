@@ -7,7 +7,8 @@ import { decodeRecord } from '../../shared/ledger/records.js';
 import { systemClock } from '../../shared/ports.js';
 import { loadObjectives, type LoadedObjective } from '../objectives/load.js';
 import { describeObjective } from '../objectives/describe.js';
-import { openEngine } from '../engines/providers.js';
+import { chooseEngine } from '../engines/open.js';
+import { ENGINE_PROVIDERS, lazyEngine } from '../engines/providers.js';
 import { accelerateReplicas } from '../native/accelerator.js';
 import { Replica } from '../replica/replica.js';
 import { summaryOf } from '../objectives/summary.js';
@@ -31,10 +32,10 @@ interface OpenJob {
 /** Forgotten rejections that are logged. */
 const LEAKS_TOLD = 10;
 
-const { thread, objectivePaths, engine: wish } = workerData as ThreadData;
+const { thread, objectivePaths } = workerData as ThreadData;
 const jobs = new Map<string, OpenJob>();
 let loaded: Promise<readonly LoadedObjective[]> | null = null;
-let engine: Promise<Engine> | null = null;
+let engine: (() => Promise<Engine>) | null = null;
 
 function send(message: FromThread): void {
   parentPort?.postMessage(message);
@@ -76,6 +77,8 @@ async function run(task: Task): Promise<unknown> {
         ]),
       );
     }
+    case 'choose-engine':
+      return chooseEngine(task.wish, ENGINE_PROVIDERS);
     case 'describe':
       return describeObjective(await objectiveNamed(task.objective), task.options, task.dtype);
     case 'open': {
@@ -89,7 +92,7 @@ async function run(task: Task): Promise<unknown> {
         thread,
         log,
         clock: systemClock,
-        engine: () => (engine ??= openEngine(wish)),
+        engine: (engine ??= lazyEngine(task.engine)),
       });
       await evaluator.start();
       jobs.set(task.job, { replica, objective, control: new Int32Array(task.control), evaluator });

@@ -10,7 +10,7 @@ import { parseCsv, readCsvTable } from './csv.js';
 import { type Examples, gather, measureStandard } from './examples.js';
 import { readIdx } from './idx.js';
 import { loadLabelled } from './labelled.js';
-import { loadMnist, mnistFiles } from './mnist.js';
+import { MNIST_TEST, loadMnist, mnistFiles } from './mnist.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'seedcast-data-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -254,6 +254,7 @@ describe('MNIST', () => {
     assert.equal(mnistFiles().length, 4);
     assert.equal(train.count, 60_000);
     assert.equal(test.count, 10_000);
+    assert.equal(test.count, MNIST_TEST);
     assert.deepEqual(counts(train.labels), [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
     assert.deepEqual(counts(test.labels), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
     assert.deepEqual([...train.labels.subarray(0, 6)], [5, 0, 4, 1, 9, 2]);

@@ -9,6 +9,8 @@ import { readIdx } from './idx.js';
 
 export const MNIST_SHAPE = [28, 28, 1] as const;
 export const MNIST_CLASSES = 10;
+/** Examples of the test part. */
+export const MNIST_TEST = 10_000;
 /** Mean and deviation of the training pixels over 255, as commonly recorded; here in pixels. */
 const MEAN = 0.1307 * 255;
 const DEVIATION = 0.3081 * 255;

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SeedcastError } from '../../shared/errors.js';
+import { createReferenceEngine } from './reference/engine.js';
+import { inTurn } from './providers.js';
 import { type EngineProbe, type EngineProvider, chooseEngine, parseEngineWish } from './open.js';
 
 function provider(name: EngineProvider['name'], ...probes: EngineProbe[]): EngineProvider {
@@ -75,4 +77,33 @@ test('a wish that names no engine is refused', () => {
       () => parseEngineWish(text),
       (error: unknown) => error instanceof SeedcastError && error.code === 'SC_USAGE',
     );
+});
+
+test('jobs that share the engine of a thread are evaluated in turn, also after one that failed', async () => {
+  const engine = inTurn(createReferenceEngine());
+  const source = {
+    version: 'one',
+    key: [1, 2] as const,
+    noiseStep: 0,
+    members: [{ direction: 0, sign: 1 as const }],
+    tensors: [],
+  };
+  const order: string[] = [];
+  const run = (name: string) =>
+    engine.run(source, async () => {
+      order.push(`${name} begins`);
+      await new Promise((later) => setImmediate(later));
+      order.push(`${name} ends`);
+      if (name === 'b') throw new Error('b fails');
+      return name;
+    });
+  const outcomes = await Promise.allSettled([run('a'), run('b'), run('c')]);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  assert.deepEqual(
+    order,
+    ['a', 'b', 'c'].flatMap((name) => [`${name} begins`, `${name} ends`]),
+  );
 });

@@ -24,8 +24,8 @@ export type EngineProbe =
 
 export interface EngineProvider {
   readonly name: EngineName;
-  /** One a backend, best first; looks without loading more than it must. */
-  probe(): Promise<readonly EngineProbe[]>;
+  /** One a backend, best first, or of the one named alone; looks without loading more than it must. */
+  probe(backend: string | null): Promise<readonly EngineProbe[]>;
   /** @param backend one that `probe` found available. */
   open(backend: string): Promise<Engine>;
 }
@@ -62,7 +62,7 @@ export async function chooseEngine(
   let last: Extract<EngineProbe, { available: false }> | null = null;
   for (const provider of providers) {
     if (wish !== 'auto' && provider.name !== wish.name) continue;
-    for (const probe of await provider.probe()) {
+    for (const probe of await provider.probe(wish === 'auto' ? null : wish.backend)) {
       if (wish !== 'auto' && wish.backend !== null && wish.backend !== probe.backend) continue;
       if (!probe.available) last ??= probe;
       else if (wish !== 'auto' || provider.name !== 'tensorflow' || probe.gpu)
@@ -79,7 +79,7 @@ export async function chooseEngine(
 
 async function backendsOf(wish: EngineWish, providers: readonly EngineProvider[]): Promise<string> {
   const own = providers.filter(({ name }) => wish === 'auto' || name === wish.name);
-  const probes = await Promise.all(own.map((provider) => provider.probe()));
+  const probes = await Promise.all(own.map((provider) => provider.probe(null)));
   return probes
     .flat()
     .map(({ backend }) => backend)

@@ -121,7 +121,8 @@ describe('a description', () => {
       direction: 'maximize',
       parts: 4,
     });
-    for (const parts of [0, 1.5, 65_537, '4', undefined]) {
+    assert.equal((await described(0)).validation, undefined);
+    for (const parts of [-1, 1.5, 65_537, '4', undefined]) {
       await assert.rejects(described(parts), /the validation has .* parts/);
     }
   });

@@ -76,12 +76,14 @@ async function validationOf(
   if (validation === undefined) return {};
   const { metric, direction } = validation;
   const parts = await refusing(name, () => validation.parts(options));
+  // Nothing to measure by with these options.
+  if (parts === 0) return {};
   if (!Number.isInteger(parts) || parts < 1 || parts > 65_536)
     throw fault(
       { objective: name, source },
       'validation.parts',
       `the validation has ${shown(parts)} parts`,
-      'give an integer from 1 to 65536',
+      'give an integer from 1 to 65536, or 0 for no validation',
     );
   return { validation: { metric, direction, parts } };
 }

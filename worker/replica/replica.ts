@@ -153,10 +153,13 @@ export class Replica {
     });
   }
 
-  /** The same parameters as `parametersOf` writes, described for an engine: one member. */
-  populationOf(step: number, layout: UnitLayout, unit: number): PopulationSource {
+  /**
+   * The same parameters as `parametersOf` writes, described for an engine: one member. `generation`: of the evaluation; another
+   * one may see other parameters at the same step, since a replica that was wrong is built again in the same memory.
+   */
+  populationOf(generation: number, step: number, layout: UnitLayout, unit: number): PopulationSource {
     const { spec } = this.genesis;
-    const version = `${this.version} step ${step}`;
+    const version = `${this.version} evaluation ${generation}`;
     if (this.described?.version !== version) {
       const noise = this.method.population(this.context, step);
       const base = this.memory.parameters(step);

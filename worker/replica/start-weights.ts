@@ -3,7 +3,7 @@ import type { BlobStore } from '../../shared/bus/port.js';
 import { SeedcastError } from '../../shared/errors.js';
 import type { CompiledTensor, TensorArray } from '../../shared/objectives/types.js';
 import { removeBounds } from '../../shared/tensors/bounds.js';
-import { matchTensors } from '../../shared/tensors/match.js';
+import { checkWithinBounds, matchTensors } from '../../shared/tensors/match.js';
 import { readSafetensors } from '../../shared/tensors/safetensors.js';
 
 /** What of a genesis (or of what may become one) says how a replica starts. */
@@ -14,12 +14,14 @@ interface Start {
 }
 
 /**
- * In the optimiser's unbounded values, by tensor; null when the job begins by its declarations.
+ * In the optimiser's unbounded values, by tensor; null when the job begins by its declarations. `made`: the job is there, and
+ * begins with what its bounds make of the values; else values beyond them are refused.
  * @throws SC_NOT_FOUND when the store has no such weights, SC_TENSOR_MISMATCH listing all that does not fit.
  */
 export async function startWeights(
   blobs: BlobStore,
   { init, spec, objective }: Start,
+  { made }: { readonly made: boolean } = { made: true },
 ): Promise<ReadonlyMap<string, TensorArray> | null> {
   if (init === null) return null;
   const bytes = await blobs.get(init);
@@ -30,6 +32,7 @@ export async function startWeights(
     readSafetensors(bytes, 'start weights').tensors,
     spec.init?.map ?? {},
   );
+  if (!made) checkWithinBounds(objective.tensors, arrays);
   return new Map(
     objective.tensors.map((tensor, t) => {
       const array = arrays[t] ?? new Float32Array(tensor.size);

@@ -9,7 +9,7 @@ import { isSoftware } from './webgpu.js';
 
 describe('the backends of the tensorflow engine', () => {
   it('are all probed, those that can be had first', async () => {
-    const probes = await tensorflowProvider.probe();
+    const probes = await tensorflowProvider.probe(null);
     assert.deepEqual(probes.map(({ backend }) => backend).sort(), ['tensorflow', 'wasm', 'webgpu']);
     const available = probes.map((probe) => probe.available);
     assert.deepEqual(available, [...available].sort().reverse());
@@ -18,6 +18,11 @@ describe('the backends of the tensorflow engine', () => {
         assert.notEqual(probe.why, '');
         assert.notEqual(probe.mend, '');
       }
+    // One that is named is looked at alone.
+    assert.deepEqual(
+      (await tensorflowProvider.probe('wasm')).map(({ backend }) => backend),
+      ['wasm'],
+    );
   });
 
   it('open by name, and by no other', async () => {

@@ -20,8 +20,9 @@ const BACKENDS: Readonly<Record<string, Backend>> = {
 
 export const tensorflowProvider: EngineProvider = {
   name: 'tensorflow',
-  async probe() {
-    const probes = await Promise.all(Object.values(BACKENDS).map(async ({ probe }) => probe()));
+  async probe(backend) {
+    const wanted = Object.entries(BACKENDS).filter(([name]) => backend === null || name === backend);
+    const probes = await Promise.all(wanted.map(async ([, { probe }]) => probe()));
     // What can be had first, a graphics processor before all.
     const rank = (probe: EngineProbe): number => (probe.available ? (probe.gpu ? 0 : 1) : 2);
     return probes.sort((a, b) => rank(a) - rank(b));

@@ -87,14 +87,22 @@ const slope =
   (name: string, size: number): Float32Array =>
     name.endsWith('weight') ? Float32Array.of(-w, w) : new Float32Array(size);
 
+/** Each point by itself, as an evaluator asks for them. */
 async function values(options: ObjectiveOptions, w: number, points: readonly Point[]): Promise<number[]> {
   const stage = await stageOf(options);
-  return centre(stage, points.length, slope(w), async (population) => {
-    const results = await classifier.evaluatePopulation?.(
-      engine,
-      population,
-      points.map((point) => contextOf(stage, point, 5)),
-    );
+  const all: number[] = [];
+  for (const point of points) all.push(...(await valuesOf(stage, 1, slope(w), [contextOf(stage, point, 5)])));
+  return all;
+}
+
+function valuesOf(
+  stage: ClassifierStage,
+  members: number,
+  weights: (name: string, size: number) => Float32Array,
+  contexts: readonly EvaluationContext<ClassifierStage>[],
+): Promise<number[]> {
+  return centre(stage, members, weights, async (population) => {
+    const results = await classifier.evaluatePopulation?.(engine, population, contexts);
     return (results ?? []).map((result) => (typeof result === 'number' ? result : NaN));
   });
 }
@@ -115,6 +123,18 @@ describe('the classifier', () => {
     near(member, right);
     near(atCentre, right);
     near(heldOut, (6 * right + 2 * wrong) / 8);
+  });
+
+  it('gives members of other groups the loss on their own batch, as each would get alone', async () => {
+    const stage = await stageOf({ data: 'mnist', hidden: [4], batch: 8 });
+    const random = (name: string, size: number): Float32Array =>
+      Float32Array.from({ length: size }, (_, i) => Math.sin(i + name.length) / 8);
+    const contexts = [5, 5, 6, 6].map((seed) => contextOf(stage, 'member', seed));
+    const together = await valuesOf(stage, 4, random, contexts);
+    const alone: number[] = [];
+    for (const context of contexts) alone.push(...(await valuesOf(stage, 1, random, [context])));
+    together.forEach((value, i) => near(value, alone[i] ?? NaN));
+    assert.ok(Math.abs((together[0] ?? 0) - (together[2] ?? 0)) > 1e-4, together.join(' '));
   });
 
   it('can minimise the share of wrong answers', async () => {

@@ -13,7 +13,10 @@ export interface Network {
   readonly tensors: Readonly<Record<string, TensorDeclaration>>;
   /** Floats that the activations of one example take, for all layers together. */
   readonly activations: number;
-  /** inputs [1, examples · size] standardised → logits [P, examples, classes]. */
+  /**
+   * inputs standardised, `examples` a member: for one, when all members see the same, or for each in turn → logits
+   * [P, examples, classes].
+   */
   logits(engine: Engine, population: Population, inputs: Float32Array, examples: number): Tensor;
 }
 
@@ -38,6 +41,7 @@ export function network(options: ClassifierOptions, shape: readonly number[], cl
   const tensors: Record<string, TensorDeclaration> = {};
   const convolutions = options.model === 'cnn' ? options.channels : [];
   let size = shape.reduce((product, length) => product * length, 1);
+  const inputSize = size;
   let activations = size;
 
   const [height = 0, width = 0, depth = 0] = shape;
@@ -90,15 +94,16 @@ export function network(options: ClassifierOptions, shape: readonly number[], cl
         population.weight(`${name}.${layer}.weight`),
         population.weight(`${name}.${layer}.bias`),
       ];
+      const first = inputs.length / (examples * inputSize);
       let x: Tensor;
       if (convolutions.length > 0) {
-        x = engine.float32(inputs, [1, examples, height, width, depth]);
+        x = engine.float32(inputs, [first, examples, height, width, depth]);
         for (let layer = 0; layer < convolutions.length; layer++) {
           const sums = engine.conv2d(x, ...apply('convolutions', layer), { stride: 1, padding: 'same' });
           x = engine.maxPool2d(settle(engine, sums), { size: POOL, stride: POOL });
         }
-        x = engine.reshape(x, [x.shape[0] ?? 1, examples, size]);
-      } else x = engine.float32(inputs, [1, examples, size]);
+        x = engine.reshape(x, [x.shape[0] ?? first, examples, size]);
+      } else x = engine.float32(inputs, [first, examples, size]);
       for (let layer = 0; layer <= hidden.length; layer++) {
         const sums = engine.linear(x, ...apply('layers', layer));
         x = layer === hidden.length ? sums : settle(engine, sums);

@@ -3,6 +3,7 @@
 import type { Engine, Population } from '../../../shared/objectives/engine.js';
 import type { Evaluation, EvaluationContext, ObjectiveDefinition } from '../../../shared/objectives/types.js';
 import { type Examples, gather, type LabelledData } from '../../data/examples.js';
+import { MNIST_TEST } from '../../data/mnist.js';
 import { drawBatch } from './batches.js';
 import { network, type Network } from './network.js';
 import {
@@ -15,8 +16,8 @@ import {
   readClassifierOptions,
 } from './options.js';
 
-/** Shares of the test part that workers measure apart. */
-const VALIDATION_PARTS = 8;
+/** Shares of the test part that workers measure apart, at most. */
+const MOST_PARTS = 8;
 
 export interface ClassifierStage {
   readonly options: ClassifierOptions;
@@ -54,7 +55,11 @@ export const classifier: ObjectiveDefinition<ClassifierStage> = {
     const data = loadData(read);
     return { options: read, data, network: network(read, data.train.shape, data.classes) };
   },
-  validation: { metric: 'accuracy', direction: 'maximize', parts: () => VALIDATION_PARTS },
+  validation: {
+    metric: 'accuracy',
+    direction: 'maximize',
+    parts: (options) => partsOf(readClassifierOptions(options)),
+  },
   evaluatePopulation,
 };
 
@@ -63,36 +68,25 @@ async function evaluatePopulation(
   population: Population,
   contexts: readonly EvaluationContext<ClassifierStage>[],
 ): Promise<Evaluation[]> {
-  const results = new Array<number>(contexts.length).fill(NaN);
   const [first] = contexts;
   if (first?.point === 'validation' && first.part !== null) {
     const { index, count } = first.part;
     const tally = await accuracyOn(engine, population, first.resource, index, count, first.signal);
     return [...tally.correct].map((correct) => correct / tally.examples);
   }
-  const sets = new Map<
-    string,
-    { readonly context: EvaluationContext<ClassifierStage>; readonly members: number[] }
-  >();
-  contexts.forEach((context, member) => {
-    const name = context.point === 'held-out' ? 'held-out' : `batch ${context.seed}`;
-    const set = sets.get(name);
-    if (set === undefined) sets.set(name, { context, members: [member] });
-    else set.members.push(member);
+  if (first === undefined) return [];
+  const { options, data } = first.resource;
+  const heldOut = first.point === 'held-out';
+  const part = heldOut ? data.test : data.train;
+  const alike = heldOut || contexts.every(({ seed }) => seed === first.seed);
+  const indices = (alike ? [first] : contexts).map(({ seed }) =>
+    heldOut ? firstOf(part.count) : drawBatch(seed, part.count, options.batch),
+  );
+  const tally = await tallyOver(engine, population, first.resource, part, indices, first.signal);
+  return contexts.map((_, member) => {
+    const wrong = tally.examples - (tally.correct[member] ?? 0);
+    return (options.fitness === 'error-rate' ? wrong : (tally.loss[member] ?? NaN)) / tally.examples;
   });
-  for (const { context, members } of sets.values()) {
-    const { options, data } = context.resource;
-    const heldOut = context.point === 'held-out';
-    const part = heldOut ? data.test : data.train;
-    const indices = heldOut ? firstOf(part.count) : drawBatch(context.seed, part.count, options.batch);
-    const tally = await tallyOver(engine, population, context.resource, part, indices, context.signal);
-    for (const member of members) {
-      const wrong = tally.examples - (tally.correct[member] ?? 0);
-      results[member] =
-        (options.fitness === 'error-rate' ? wrong : (tally.loss[member] ?? NaN)) / tally.examples;
-    }
-  }
-  return results;
 }
 
 /**
@@ -111,37 +105,56 @@ export async function accuracyOn(
   const from = Math.floor((test.count * part) / parts);
   const to = Math.floor((test.count * (part + 1)) / parts);
   const indices = firstOf(to - from).map((index) => index + from);
-  return tallyOver(engine, population, stage, test, indices, signal);
+  return tallyOver(engine, population, stage, test, [indices], signal);
 }
 
-/** A batch at a time, in order, so that the workspace of a member holds here too. */
+/** Parts of equally many examples, so that the mean of their accuracies is the accuracy. */
+function partsOf(options: ClassifierOptions): number {
+  const count = options.data === 'mnist' ? MNIST_TEST : loadData(options).test.count;
+  for (let parts = MOST_PARTS; parts > 1; parts--) if (count % parts === 0) return parts;
+  return 1;
+}
+
+/** `indices`: those that all members see, or one list a member, of one length. A batch at a time, so that the workspace holds. */
 async function tallyOver(
   engine: Engine,
   population: Population,
   { options, data, network: net }: ClassifierStage,
   examples: Examples,
-  indices: Uint32Array,
+  indices: readonly Uint32Array[],
   signal?: AbortSignal,
 ): Promise<Tally> {
+  const count = indices[0]?.length ?? 0;
   const loss = new Float64Array(population.size);
   const correct = new Float64Array(population.size);
-  for (let from = 0; from < indices.length; from += options.batch) {
+  for (let from = 0; from < count; from += options.batch) {
     signal?.throwIfAborted();
-    const some = indices.subarray(from, from + options.batch);
+    const size = Math.min(options.batch, count - from);
+    const some = concatenated(indices.map((list) => list.subarray(from, from + size)));
     const { inputs, labels } = gather(examples, data.standard, some);
-    const logits = net.logits(engine, population, inputs, some.length);
-    const judged = engine.crossEntropy(logits, engine.int32(labels, [1, some.length]));
+    const logits = net.logits(engine, population, inputs, size);
+    const judged = engine.crossEntropy(logits, engine.int32(labels, [indices.length, size]));
     const [losses, hits] = await Promise.all([
       engine.read(engine.mean(judged.loss)),
       engine.read(engine.mean(judged.correct)),
     ]);
     for (let member = 0; member < population.size; member++) {
-      loss[member] = (loss[member] ?? 0) + (losses[member] ?? NaN) * some.length;
+      loss[member] = (loss[member] ?? 0) + (losses[member] ?? NaN) * size;
       // A mean of zeros and ones: its whole number is exact whatever rounded it.
-      correct[member] = (correct[member] ?? 0) + Math.round((hits[member] ?? NaN) * some.length);
+      correct[member] = (correct[member] ?? 0) + Math.round((hits[member] ?? NaN) * size);
     }
   }
-  return { examples: indices.length, loss, correct };
+  return { examples: count, loss, correct };
+}
+
+function concatenated(lists: readonly Uint32Array[]): Uint32Array {
+  const all = new Uint32Array(lists.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const list of lists) {
+    all.set(list, at);
+    at += list.length;
+  }
+  return all;
 }
 
 function firstOf(count: number): Uint32Array {

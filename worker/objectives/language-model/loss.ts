@@ -54,8 +54,6 @@ export function validationBits(
 ): Promise<number[]> {
   const { sequence, warmUp } = options;
   const each = Math.floor(validationSequences(text, options) / parts);
-  // Nothing is held out: there is no figure, which NaN says.
-  if (each === 0) return Promise.resolve(new Array<number>(population.size).fill(Number.NaN));
   const starts = Array.from({ length: each }, (_, i) => text.cut + (part * each + i) * sequence - warmUp);
   return bitsPerByte(engine, population, model, gather(text.all, sequenceLength(options), starts), options);
 }

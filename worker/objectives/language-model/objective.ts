@@ -46,7 +46,7 @@ export const languageModel: ObjectiveDefinition<Material> = {
     parts: (given) => {
       const options = readLanguageOptions(given);
       const sequences = validationSequences(loadText(options), options);
-      return Math.min(MAX_PARTS, Math.max(1, Math.ceil(sequences / PART_SEQUENCES)));
+      return Math.min(MAX_PARTS, Math.ceil(sequences / PART_SEQUENCES));
     },
   },
   evaluatePopulation,
