@@ -164,4 +164,36 @@ test('bad shapes, targets and tokens are refused by name', { skip: SKIP }, () =>
     outWidth: 2,
   };
   assert.throws(() => kernels.maxPool(native, x, w, new Float32Array(4)), /leave the image/);
+  // A stride times a row that leaves 64 bits must not come round to within the image.
+  const far = { ...w, outHeight: 2 ** 24 + 2, outWidth: 1, kernelHeight: 1, kernelWidth: 1, stride: 2 ** 40 };
+  assert.throws(
+    () => kernels.maxPool(native, x, far, new Float32Array(w.images * far.outHeight * w.channels)),
+    /leave the image/,
+  );
 });
+
+test(
+  'a maximum over a window that holds what is no number is no number, wherever it stands',
+  { skip: SKIP },
+  () => {
+    const native = LEVELS[0] as Native;
+    const w = {
+      images: 1,
+      height: 2,
+      width: 2,
+      channels: 1,
+      kernelHeight: 2,
+      kernelWidth: 2,
+      stride: 2,
+      top: 0,
+      left: 0,
+      outHeight: 1,
+      outWidth: 1,
+    };
+    for (let at = 0; at < 4; at++) {
+      const y = new Float32Array(1);
+      kernels.maxPool(native, Float32Array.of(1, 2, 3, 4).fill(NaN, at, at + 1), w, y);
+      assert.ok(Number.isNaN(y[0]), `place ${at}: ${y[0]}`);
+    }
+  },
+);

@@ -7,7 +7,10 @@ import type { LowRankMembers } from './linear.js';
 /** In the addon's order; `exp` is there for its own sake. */
 export const ACTIVATIONS = ['relu', 'tanh', 'sigmoid', 'gelu', 'silu', 'exp'] as const;
 
-/** y[i] = f(x[i]); y may be x. Largest error in units of the last place: exp 1, tanh 2.5, sigmoid 2.5. */
+/**
+ * y[i] = f(x[i]); y may be x. Largest error in units of the last place: exp 1, tanh 2.5, sigmoid 2.5; a value below the normal
+ * numbers is 0.
+ */
 export function activation(
   native: Native,
   kind: (typeof ACTIVATIONS)[number],

@@ -123,12 +123,6 @@ void* Arguments::array_data(size_t index, const char* name, napi_typedarray_type
   return data ? data : nowhere;
 }
 
-napi_value Arguments::boolean(bool value) {
-  napi_value result = nullptr;
-  napi_get_boolean(env_, value, &result);
-  return result;
-}
-
 napi_value Arguments::undefined() {
   napi_value result = nullptr;
   napi_get_undefined(env_, &result);

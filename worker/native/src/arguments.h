@@ -53,7 +53,6 @@ class Arguments {
   void fail_type(size_t index, const char* name, const char* expected);
   void fail_range(const char* format, ...);
   // napi_value of `value`, for results.
-  napi_value boolean(bool value);
   napi_value undefined();
 
  private:

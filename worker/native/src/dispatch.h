@@ -1,6 +1,6 @@
 // SIMD levels: which this binary was compiled with, which this processor runs, and what they are called. Every exported
 // function takes a level, so that one process can compare them all. A family of kernels is a struct of function pointers;
-// it declares one table a level with SEEDCAST_TABLES and picks with `pick`.
+// it declares one table a level and picks with `pick`.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace seedcast {
 
-// Slowest first: the order that `best` walks.
+// Slowest first.
 enum class Level : int { portable = 0, neon = 1, avx2 = 2, avx512 = 3, avx512_vnni = 4 };
 constexpr int level_count = 5;
 

@@ -197,7 +197,7 @@ struct Elementwise {
     const float most = greatest(x, n);
     const float sum = sum_of_exponentials(x, n, most);
     const double difference = static_cast<double>(most) - static_cast<double>(x[target]);
-    // A NaN or infinite logit makes the loss NaN; its bits would give log a number.
+    // A sum that is no finite number makes the loss NaN; its bits would give log a number.
     *loss = sum >= 1.0f && sum < 1e30f ? static_cast<float>(log(sum) + difference) : __builtin_nanf("");
     size_t first = 0;
     while (first < n && x[first] != most) first++;

@@ -159,8 +159,9 @@ napi_value max_pool(napi_env env, napi_callback_info info) {
   const float* x = a.array<float>(2, "x", input_size(w));
   float* y = a.array<float>(14, "y", product(output_size(w), w.channels));
   if (a.ok() && w.out_height > 0 && w.out_width > 0 &&
-      (product(w.out_height - 1, w.stride) + w.kernel_height > w.height ||
-       product(w.out_width - 1, w.stride) + w.kernel_width > w.width)) {
+      // The product saturates, so nothing may be added to it.
+      (w.kernel_height > w.height || product(w.out_height - 1, w.stride) > w.height - w.kernel_height ||
+       w.kernel_width > w.width || product(w.out_width - 1, w.stride) > w.width - w.kernel_width)) {
     a.fail_range("windows of %zu by %zu leave the image of %zu by %zu", w.kernel_height, w.kernel_width, w.height, w.width);
   }
   if (!a.ok()) return nullptr;
@@ -174,7 +175,9 @@ napi_value max_pool(napi_env env, napi_callback_info info) {
             const float* from = image + ((i % w.out_height * w.stride + ky) * w.width + ox * w.stride + kx) * w.channels;
             for (size_t c = 0; c < w.channels; c++) {
               const bool first = ky == 0 && kx == 0;
-              to[c] = !first && to[c] > from[c] ? to[c] : from[c];
+              // Not a number stays, wherever in the window it stands.
+              const bool keep = !first && (to[c] > from[c] || to[c] != to[c]);
+              to[c] = keep ? to[c] : from[c];
             }
           }
         }
