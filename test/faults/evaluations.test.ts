@@ -16,6 +16,7 @@ const OBJECTIVE = `export default {
   direction: 'minimize',
   timeout: 300,
   validate: (options) => options,
+  setup: ({ slow = 0 }) => new Promise((done) => setTimeout(done, slow)),
   parameters: () => ({ x: { shape: [10], init: { kind: 'uniform', low: -1, high: 1 } } }),
   evaluate({ x }, { member, step, options: { mode, where } }) {
     let sum = 0;
@@ -44,6 +45,8 @@ interface Case {
   readonly where?: 'some' | 'all' | 'once';
   readonly onFailure?: 'worst' | 'skip' | 'fail';
   readonly steps?: number;
+  /** Milliseconds that a thread takes to open the job. */
+  readonly slow?: number;
 }
 
 for (const workers of [1, 2]) {
@@ -61,11 +64,17 @@ for (const workers of [1, 2]) {
       for (let i = 0; i < workers; i++) await pool.worker(`w${i}`, { threads: 2, objectives: [file] });
     });
 
-    async function run({ mode, where = 'some', onFailure = 'worst', steps = 4 }: Case): Promise<JobResult> {
+    async function run({
+      mode,
+      where = 'some',
+      onFailure = 'worst',
+      steps = 4,
+      slow = 0,
+    }: Case): Promise<JobResult> {
       const job = await pool.submit({
         seed: 'failures',
         method: { name: 'es', population: 8, sigma: 0.1, learningRate: 0.05 },
-        objective: { name: 'faulty', mode, where },
+        objective: { name: 'faulty', mode, where, slow },
         stop: { steps },
         onFailure,
       });
@@ -109,6 +118,12 @@ for (const workers of [1, 2]) {
         assert.match(result.reason ?? '', /returned NaN/, onFailure);
         assert.equal(result.steps, 0);
       }
+    });
+
+    it('that block their thread cost no unit that waits while another takes longer to open than a unit may take', async () => {
+      const { digest } = await run({ mode: 'huge', where: 'once', steps: 3 });
+      const result = await run({ mode: 'hang', where: 'once', steps: 3, slow: 2600 });
+      assert.equal(result.digest, digest);
     });
 
     it('that end or block their thread, or never answer, cost the thread and no other unit', async () => {

@@ -251,23 +251,21 @@ export class JobCompute {
     let cancelTimer = (): void => undefined;
     const timed = { out: false };
     const limit = this.limits.timeout === null ? null : this.limits.timeout * (to - from);
-    if (limit !== null) {
-      cancelTimer = this.clock.after(limit + TIMEOUT_GRACE, () => {
-        timed.out = true;
-        void this.pool.kill(thread, 'timeout');
-      });
-    }
+    // From when it begins: a thread that was replaced opens its jobs first, and the limit is not meant for that.
+    const guard =
+      limit === null
+        ? null
+        : (): void => {
+            cancelTimer = this.clock.after(limit + TIMEOUT_GRACE, () => {
+              timed.out = true;
+              void this.pool.kill(thread, 'timeout');
+            });
+          };
     let done: EvaluatedUnits | null;
     try {
-      done = await this.pool.run(thread, {
-        op: 'evaluate',
-        job: this.job,
-        generation,
-        step,
-        layout,
-        from,
-        to,
-      });
+      const job = this.job;
+      const task = { op: 'evaluate', job, generation, step, layout, from, to } as const;
+      done = await this.pool.run(thread, task, guard);
     } catch (error) {
       const lost = error instanceof ThreadLost;
       const tries = lost && !error.alone ? SHARED_LOSSES : 1;

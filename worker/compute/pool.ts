@@ -27,6 +27,8 @@ type Job = Extract<Task, { op: 'open' }>;
 interface Pending {
   readonly id: number;
   readonly task: Task;
+  /** Told when the thread begins with it. */
+  readonly begun: (() => void) | null;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -92,6 +94,10 @@ export class ThreadPool {
     worker.on('message', (message: FromThread) => {
       if (message.type === 'log') return this.ports.log(message.job, message.message);
       const at = thread.pending.findIndex(({ id }) => id === message.id);
+      if (message.type === 'begun') {
+        thread.pending[at]?.begun?.();
+        return;
+      }
       const [pending] = at < 0 ? [] : thread.pending.splice(at, 1);
       if (pending === undefined) return;
       if (message.type === 'done') pending.resolve(message.result);
@@ -146,8 +152,8 @@ export class ThreadPool {
 
   private post(thread: ComputeThread, pending: Pending): void {
     thread.pending.push(pending);
-    const { id, task } = pending;
-    const message: ToThread = { type: 'task', id, task };
+    const { id, task, begun } = pending;
+    const message: ToThread = { type: 'task', id, task, tellBegin: begun !== null };
     thread.worker?.postMessage(message);
   }
 
@@ -160,8 +166,12 @@ export class ThreadPool {
     await worker.terminate();
   }
 
-  /** Tasks of one thread run in the order given. */
-  run<T extends Task>(index: number, task: T): Promise<TaskResults[T['op']]> {
+  /** Tasks of one thread run in the order given; `begun` is told when the turn of this one has come. */
+  run<T extends Task>(
+    index: number,
+    task: T,
+    begun: (() => void) | null = null,
+  ): Promise<TaskResults[T['op']]> {
     const thread = this.threads[index];
     if (thread === undefined || this.closed)
       return Promise.reject(new ThreadLost('the pool is closed', true));
@@ -170,6 +180,7 @@ export class ThreadPool {
       this.post(thread, {
         id,
         task,
+        begun,
         resolve: (result) => resolve(result as TaskResults[T['op']]),
         reject,
       });

@@ -122,10 +122,12 @@ export interface TaskResults {
 }
 
 export type ToThread =
-  | { readonly type: 'task'; readonly id: number; readonly task: Task }
+  /** `tellBegin`: answer `begun` when its turn has come. */
+  | { readonly type: 'task'; readonly id: number; readonly task: Task; readonly tellBegin: boolean }
   | { readonly type: 'abort'; readonly job: string; readonly generation: number };
 
 export type FromThread =
+  | { readonly type: 'begun'; readonly id: number }
   | { readonly type: 'done'; readonly id: number; readonly result: unknown }
   | {
       readonly type: 'failed';

@@ -153,8 +153,9 @@ parentPort?.on('message', (message: ToThread) => {
     jobs.get(message.job)?.evaluator.abort(message.generation);
     return;
   }
-  const { id, task } = message;
+  const { id, task, tellBegin } = message;
   before = before.then(() => {
+    if (tellBegin) send({ type: 'begun', id });
     const finished = run(task).then(
       (result) => send({ type: 'done', id, result }),
       (thrown: unknown) => {
