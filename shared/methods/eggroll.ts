@@ -28,15 +28,19 @@ import { BINOMIAL_MAX, BINOMIAL_VARIANCE, accumulateBinomial, fillBinomial } fro
 import { PURPOSE } from '../random/purposes.js';
 import { advanceStatistics, floatStep, optimizerSlots, recordedRate } from './float-step.js';
 import { type Matrix, fillFactor, matrixOf, visitLowRankSums } from './low-rank.js';
-import { countTies, withWorst } from './members.js';
+import {
+  countTies,
+  DIRECTIONS_TO_TELL,
+  pairedLayout,
+  pairedNoise,
+  SIGNAL_SAMPLE,
+  withWorst,
+} from './members.js';
 import type { Method, MethodContext, Reduction, Scratch } from './method.js';
 import { type EggrollOptions, scheduleValue, shareValue } from './options.js';
 
 /** Coordinates of a vector whose sums are held at once. */
 const TILE = 4096;
-/** Coordinates that `signal` looks at, and how many directions tell signal from noise: as `es`. */
-const SAMPLE = 2048;
-const DIRECTIONS_TO_TELL = 4;
 const INT8_MAX = 127;
 
 function options({ method }: JobSpec): EggrollOptions {
@@ -134,10 +138,7 @@ export const eggroll: Method = {
     return integer === null ? optimizerSlots(optimizer) : [];
   },
 
-  layout(spec) {
-    const { population, antithetic } = options(spec);
-    return { members: population, group: antithetic ? 2 : 1 };
-  },
+  layout: (spec) => pairedLayout(options(spec)),
 
   dataGroup(spec) {
     return options(spec).groupSize;
@@ -282,10 +283,7 @@ export const eggroll: Method = {
     };
   },
 
-  memberNoise(spec, member) {
-    if (!options(spec).antithetic) return { direction: member, sign: 1 };
-    return { direction: member >>> 1, sign: (member & 1) === 1 ? -1 : 1 };
-  },
+  memberNoise: (spec, member) => pairedNoise(options(spec), member),
 
   apply(context, step, update, lo, hi) {
     const { memory, spec } = context;
@@ -323,7 +321,7 @@ export const eggroll: Method = {
     // Signs of an integer network move weights by a threshold, for which |g|² says little.
     if (part === undefined || options(context.spec).integer !== null) return null;
     if (squares === 0 || DIRECTIONS_TO_TELL * coefficients.length < trained) return null;
-    const length = Math.min(context.tensors[t]?.size ?? 0, SAMPLE);
+    const length = Math.min(context.tensors[t]?.size ?? 0, SIGNAL_SAMPLE);
     let sum = 0;
     visitSums(context, step, update, t, part, 0, length, (_first, _last, sums) => {
       for (const s of sums) sum += s * s;

@@ -30,7 +30,14 @@ import {
 import { PURPOSE } from '../random/purposes.js';
 import type { Method, MethodContext, Reduction, Scratch } from './method.js';
 import { advanceStatistics, floatStep, optimizerSlots, recordedRate } from './float-step.js';
-import { countTies, withWorst } from './members.js';
+import {
+  countTies,
+  DIRECTIONS_TO_TELL,
+  pairedLayout,
+  pairedNoise,
+  SIGNAL_SAMPLE,
+  withWorst,
+} from './members.js';
 import { type EsOptions, scheduleValue } from './options.js';
 
 /** Standard deviation and largest magnitude of each integer noise. */
@@ -51,13 +58,6 @@ const NOISE = {
 
 /** Coordinates whose sums are held at once: they stay in the first-level cache over all directions. */
 const TILE = 4096;
-/** Coordinates that `signal` looks at. */
-const SAMPLE = 2048;
-/**
- * A perfect linear fitness lifts |g|² over its floor by n/P only, for n directions and P parameters: with fewer directions
- * than P over this, a good update looks like noise and `signal` says nothing.
- */
-const DIRECTIONS_TO_TELL = 4;
 
 function options({ method }: JobSpec): EsOptions {
   if (method.name === 'es') return method;
@@ -73,10 +73,7 @@ export const es: Method = {
     return optimizerSlots(options(spec).optimizer);
   },
 
-  layout(spec) {
-    const { population, antithetic } = options(spec);
-    return { members: population, group: antithetic ? 2 : 1 };
-  },
+  layout: (spec) => pairedLayout(options(spec)),
 
   reduce(spec, step, fitness, failed): Reduction {
     const { antithetic, shaping, optimizer, learningRate, sigma, noise } = options(spec);
@@ -132,10 +129,7 @@ export const es: Method = {
     };
   },
 
-  memberNoise(spec, member) {
-    if (!options(spec).antithetic) return { direction: member, sign: 1 };
-    return { direction: member >>> 1, sign: (member & 1) === 1 ? -1 : 1 };
-  },
+  memberNoise: (spec, member) => pairedNoise(options(spec), member),
 
   apply(context, step, update, lo, hi) {
     const { memory, tensors } = context;
@@ -173,7 +167,7 @@ export const es: Method = {
     const [first] = context.tensors;
     if (first === undefined || squares === 0 || DIRECTIONS_TO_TELL * coefficients.length < parameters)
       return null;
-    const length = Math.min(first.size, SAMPLE);
+    const length = Math.min(first.size, SIGNAL_SAMPLE);
     const sums = new Int32Array(length);
     const wide = new Float64Array(length);
     sumNoise(context, step, update, 0, 0, directionBlocks(coefficients, largest), sums, wide);

@@ -112,7 +112,7 @@ export const resultSchema = z.object({
   steps: z.number(),
   evaluations: z.number(),
   fitness: z.object({ centre: nullableNumber, best: nullableNumber, mean: nullableNumber }),
-  /** Of the final state; absent where the objective declares none. */
+  /** Of the final state, or as last measured where the job was cancelled or failed; absent where the objective declares none. */
   validation: z.object({ metric: z.string(), value: nullableNumber }).optional(),
   digest: z.string().nullable(),
   wallSeconds: z.number(),
