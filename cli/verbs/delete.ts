@@ -3,7 +3,7 @@ import { controlVerb } from '../jobs/control.js';
 
 export const deleteVerb = controlVerb({
   name: 'delete',
-  description: 'remove an ended job with everything it stored',
+  description: 'remove a job that has ended, never began or is stuck, with everything it stored',
   done: 'deleted',
   shows: () => true,
 });
